@@ -1,0 +1,5 @@
+"""Tables from outside: read from sources, published, simulated; valid when returned."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Input tables -> feature tables: one SQL template and one small function each."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Feature table -> fit: each model is a frozen spec with one verb, ``fit``."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
