@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retention import errors
     from retention.estimates import Estimate
-    from retention.project import Project
+    from retention.project import Project  # type: ignore[import-untyped, unused-ignore]
     from retention.window import Period, Window
 
 __all__ = ["Estimate", "Period", "Project", "Window", "errors"]
