@@ -1,1 +1,13 @@
-# The door of this folder: what is imported from here is public, one name a line.
+from .features import check_durations as check_durations
+from .features import check_person_periods as check_person_periods
+from .features import check_rfm as check_rfm
+from .inputs import BONDS as BONDS
+from .inputs import CHANNELS as CHANNELS
+from .inputs import DEPTHS as DEPTHS
+from .inputs import INPUT_TABLES as INPUT_TABLES
+from .tables import Column as Column
+from .tables import Kind as Kind
+from .tables import Reference as Reference
+from .tables import Rule as Rule
+from .tables import Severity as Severity
+from .tables import TableSchema as TableSchema
