@@ -317,7 +317,7 @@ class _Reader:
     def source(self, name: str, section: Mapping[str, Any]) -> TableSource | None:
         where = f"[tables.{name}]"
         texts = ("path", "format", "encoding", "delimiter", "decimal", "date_format", "sheet")
-        types = dict.fromkeys((*texts, "relation", "query", "connection"), str)
+        types: dict[str, Any] = dict.fromkeys((*texts, "relation", "query", "connection"), str)
         types |= {"columns": dict, "values": dict, "keep": list}
         if not self.typed(where, section, types):
             return None
