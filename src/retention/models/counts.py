@@ -1,0 +1,209 @@
+"""Spells counted: from one row a spell, or from a cube, to who is at risk and who leaves when.
+
+An interval of tenure is (entry, duration]: a spell is at risk at tenure t if entry < t <= duration.
+Whoever is censored at t is still at risk at t, and whoever enters at t is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from retention.errors import NotEnoughDataError, SchemaError
+from retention.schemas import cause_columns, check_cube
+
+__all__ = ["RiskTable", "as_cube", "count_spells"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RiskTable:
+    """Counts of G groups on one grid of K tenures above 0.
+
+    Parameters
+    ----------
+    groups : pandas.DataFrame, shape (G, pattern columns)
+        The pattern of each group; no columns if there is one group only.
+    tenure : ndarray of float, shape (K,)
+        Rising tenures at which anything ends, all above 0.
+    at_risk, events, censored : ndarray of float, shape (G, K)
+        Spells at risk, that left, and that were last seen, at each tenure.
+    entered : ndarray of float, shape (G, K)
+        Spells that came under risk after the tenure before and by this one:
+        ``at_risk[k + 1] = at_risk[k] - events[k] - censored[k] + entered[k + 1]``.
+    causes : dict of ndarray, each of shape (G, K)
+        The events of each cause; empty if causes were not counted.
+    zero : ndarray of float, shape (G,)
+        Spells of zero tenure: in no estimate.
+    """
+
+    groups: pd.DataFrame
+    tenure: Floats
+    at_risk: Floats
+    events: Floats
+    censored: Floats
+    entered: Floats
+    causes: dict[str, Floats]
+    zero: Floats
+
+    @property
+    def n(self) -> Floats:
+        """Spells ever at risk, by group; shape (G,)."""
+        return self.entered.sum(axis=1)
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, by: Sequence[str] = ()) -> RiskTable:
+        """Sum a cube, or count spells, over all patterns but those named in `by`.
+
+        Raises
+        ------
+        SchemaError
+            If the table is neither, or a column of `by` is absent.
+        NotEnoughDataError
+            If nobody was ever at risk.
+        """
+        cube = as_cube(table, by)
+        causes = cause_columns(cube)
+        groups, code = _codes(cube, by)
+        tenure, column = np.unique(cube["tenure"].to_numpy(dtype=float), return_inverse=True)
+        shape = (len(groups), len(tenure))
+        cell = code * shape[1] + column
+
+        def dense(name: str) -> Floats:
+            weights = cube[name].to_numpy(dtype=float)
+            counts = np.bincount(cell, weights, shape[0] * shape[1])
+            return counts.astype(float).reshape(shape)
+
+        entered, events, censored = dense("entered"), dense("events"), dense("censored")
+        parts = {cause: dense(name) for cause, name in causes.items()}
+        at_zero = tenure == 0
+        zero = (events + censored)[:, at_zero].sum(axis=1)
+        entered[:, at_zero] -= zero[:, None]
+        ended = np.where(at_zero, 0.0, events + censored)
+        # those who enter at a tenure come under risk after it
+        before = np.cumsum(entered, axis=1) - entered
+        at_risk = before - (np.cumsum(ended, axis=1) - ended)
+        stops = (ended.sum(axis=0) > 0) & ~at_zero
+        if not stops.any():
+            raise NotEnoughDataError(
+                f"nobody was ever at risk: {int(zero.sum()):,} spells, all of zero tenure"
+            )
+        arrived = np.diff(before[:, stops], axis=1, prepend=0.0)
+        return cls(
+            groups, tenure[stops], at_risk[:, stops], events[:, stops], censored[:, stops],
+            arrived, {cause: part[:, stops] for cause, part in parts.items()}, zero,
+        )  # fmt: skip
+
+
+def _codes(cube: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    if not by:
+        return pd.DataFrame(index=range(1)), np.zeros(len(cube), dtype=np.int64)
+    absent = [name for name in by if name not in cube.columns]
+    if absent:
+        raise SchemaError("cube", [f"no column {name}" for name in absent])
+    grouped = cube.groupby(list(by), dropna=False, sort=True, observed=True)
+    groups = grouped.size().index.to_frame(index=False)
+    return groups, np.asarray(grouped.ngroup(), dtype=np.int64)
+
+
+def as_cube(table: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Return a cube: the table itself, checked, if it is one, else its spells counted."""
+    if "at_risk" in table.columns:
+        return check_cube(table)
+    return count_spells(table, by)
+
+
+def count_spells(durations: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Count spells by pattern and tenure: the cube of one row a spell.
+
+    Parameters
+    ----------
+    durations : pandas.DataFrame
+        ``duration`` (0 or more), ``event`` (bool), and where known ``entry`` (0 if absent; below
+        ``duration``, or both 0) and ``reason`` (a cause for each event).
+    by : sequence of str
+        Pattern columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Schema `check_cube`; sorted by pattern and tenure.
+
+    Raises
+    ------
+    SchemaError
+        With every fault of the spells: missing columns, NaN, negative, entry at or after the end,
+        events that are neither 0 nor 1, events without a reason where others have one.
+
+    Examples
+    --------
+    >>> spells = pd.DataFrame({"duration": [2, 3, 3], "event": [True, True, False]})
+    >>> count_spells(spells)[["tenure", "at_risk", "entered", "censored", "events"]]
+       tenure  at_risk  entered  censored  events
+    0       0        0        3         0       0
+    1       2        3        0         0       1
+    2       3        2        0         1       1
+    """
+    _check_spells(durations, by)
+    spells = durations[list(by)].copy()
+    event = durations["event"].to_numpy(dtype=bool)
+    spells["tenure"] = durations["duration"].to_numpy()
+    spells["entered"], spells["censored"] = 0, (~event).astype(int)
+    spells["events"] = event.astype(int)
+    causes = _causes(durations)
+    for cause in causes:
+        spells[f"events_{cause}"] = (event & (durations["reason"] == cause).to_numpy()).astype(int)
+    arrivals = durations[list(by)].copy()
+    arrivals["tenure"] = durations["entry"].to_numpy() if "entry" in durations else 0
+    arrivals["entered"] = 1
+    counts = ["entered", "censored", "events", *(f"events_{cause}" for cause in causes)]
+    rows = pd.concat([spells, arrivals], ignore_index=True)
+    rows[counts] = rows[counts].fillna(0).astype(int)
+    keys = [*by, "tenure"]
+    cube = rows.groupby(keys, dropna=False, sort=True, observed=True)[counts].sum().reset_index()
+    change = cube["entered"] - cube["events"] - cube["censored"]
+    groups = [cube[name] for name in by]
+    total = change.groupby(groups, dropna=False, observed=True).cumsum() if by else change.cumsum()
+    cube.insert(len(keys), "at_risk", (total - change).where(cube["tenure"] > 0, 0))
+    return cube
+
+
+def _causes(durations: pd.DataFrame) -> list[str]:
+    if "reason" not in durations:
+        return []
+    return sorted(map(str, durations.loc[durations["event"].astype(bool), "reason"].unique()))
+
+
+def _check_spells(durations: pd.DataFrame, by: Sequence[str]) -> None:
+    """Raise `SchemaError` with every fault of a table of spells."""
+    absent = [name for name in ("duration", "event", *by) if name not in durations.columns]
+    if absent:
+        raise SchemaError("durations", [f"no column {name}" for name in absent])
+    duration = pd.to_numeric(durations["duration"], errors="coerce").to_numpy(dtype=float)
+    if "entry" in durations:
+        entry = pd.to_numeric(durations["entry"], errors="coerce").to_numpy(dtype=float)
+    else:
+        entry = np.zeros(len(durations))
+    event = pd.to_numeric(durations["event"], errors="coerce").to_numpy(dtype=float)
+    checks = {
+        "duration is not a number of 0 or more": ~(duration >= 0) | np.isinf(duration),
+        "entry is not a number of 0 or more": ~(entry >= 0) | np.isinf(entry),
+        "entry is not before duration": (entry >= duration) & ~((entry == 0) & (duration == 0)),
+        "event is neither 0 nor 1": ~np.isin(event, (0.0, 1.0)),
+    }
+    if "reason" in durations:
+        named = durations["reason"].notna().to_numpy()
+        checks["an event has no reason while others have one"] = (event == 1) & ~named
+    faults = [
+        f"{sentence} in {bad.sum():,} of {len(durations):,} rows "
+        f"({durations.index.name or 'row'} {', '.join(map(str, durations.index[bad][:3]))})"
+        for sentence, bad in checks.items()
+        if bad.any()
+    ]
+    if faults:
+        raise SchemaError("durations", faults)

