@@ -1,1 +1,19 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .concentration import abc_classes as abc_classes
+from .concentration import effective_number as effective_number
+from .concentration import gini as gini
+from .concentration import gini_interval as gini_interval
+from .concentration import herfindahl as herfindahl
+from .concentration import lorenz_curve as lorenz_curve
+from .concentration import top_share as top_share
+from .concentration import top_share_interval as top_share_interval
+from .concentration import whale_curve as whale_curve
+from .migration import ChiSquareTest as ChiSquareTest
+from .migration import migration_change_test as migration_change_test
+from .migration import migration_matrix as migration_matrix
+from .migration import symmetry_test as symmetry_test
+from .recommendation import hits as hits
+from .recommendation import reciprocal_ranks as reciprocal_ranks
+from .segment_stability import adjusted_rand_index as adjusted_rand_index
+from .segment_stability import cross_counts as cross_counts
+from .segment_stability import segment_recovery as segment_recovery
