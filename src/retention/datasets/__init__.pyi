@@ -1,1 +1,5 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .company import CompanyParameters as CompanyParameters
+from .company import CompanyTruth as CompanyTruth
+from .company import SimulatedCompany as SimulatedCompany
+from .company import simulate_company as simulate_company
