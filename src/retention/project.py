@@ -352,7 +352,8 @@ class _Reader:
         settings["columns"] = _frozen(settings.get("columns", {}))
         settings["values"] = _frozen(settings.get("values", {}))
         settings["keep"] = tuple(attributes)
-        return TableSource(table=name, **settings)
+        known = {k: v for k, v in settings.items() if k in TableSource.__dataclass_fields__}
+        return TableSource(table=name, **known)
 
     def texts(self, where: str, mapping: Mapping[str, Any]) -> None:
         for key, value in mapping.items():

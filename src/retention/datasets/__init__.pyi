@@ -3,3 +3,4 @@ from .company import CompanyParameters as CompanyParameters
 from .company import CompanyTruth as CompanyTruth
 from .company import SimulatedCompany as SimulatedCompany
 from .company import simulate_company as simulate_company
+from .read import read_tables as read_tables

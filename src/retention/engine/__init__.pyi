@@ -1,1 +1,11 @@
-# The door of this folder: what is imported from here is public, one name a line.
+from .admission import admit as admit
+from .checks import CheckReport as CheckReport
+from .checks import Fault as Fault
+from .checks import TableCheck as TableCheck
+from .embedded import Embedded as Embedded
+from .tables import Base as Base
+from .tables import Tables as Tables
+from .text import identifier as identifier
+from .text import literal as literal
+from .text import render as render
+from .text import template as template

@@ -1,0 +1,450 @@
+"""Validation where the data lie: SQL from the schemas, every fault at once, nothing lost.
+
+One aggregate query a table for all row rules, one group-by for its key, one anti-join a reference.
+Only where something failed is the table read again, to copy the failed rows with the names of the
+rules they broke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from retention.errors import SchemaError
+from retention.schemas import Column, Severity, TableSchema
+
+from .staging import Staging, period_end
+from .text import identifier, literal
+
+__all__ = ["CheckReport", "Fault", "TableCheck", "check_table"]
+
+_EARLIEST, _LATEST = date(1900, 1, 1), date(2199, 12, 31)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One rule that a table breaks.
+
+    Parameters
+    ----------
+    table, column, rule : str
+        Where, and the rule's short name; `column` is empty where the rule is about the row.
+    severity : str
+        ``error``: the rows are set aside; ``warning``: they are used.
+    sentence, remedy : str
+        What is wrong; what to do.
+    rows : int
+        Rows concerned; 0 where the whole table is.
+    of : int
+        Rows of the table.
+    ids : tuple of str
+        The first three rows, by key.
+    id_column : str
+        The column of the ids.
+    """
+
+    table: str
+    column: str
+    rule: str
+    severity: Severity
+    sentence: str
+    remedy: str
+    rows: int = 0
+    of: int = 0
+    ids: tuple[str, ...] = ()
+    id_column: str = ""
+
+    def __str__(self) -> str:
+        where = ""
+        if self.rows:
+            ids = f" ({self.id_column} {', '.join(self.ids)})" if self.ids else ""
+            where = f" in {self.rows:,} of {self.of:,} rows{ids}"
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{self.sentence}{where}{remedy}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableCheck:
+    """What the check of one table found: rows read = rows used + rows set aside.
+
+    Parameters
+    ----------
+    table : str
+        The table.
+    rows, used, set_aside : int
+        Rows read, used and set aside.
+    customers : int
+        Customers with a row set aside; 0 where the table has none.
+    money : float
+        Sum of `money_column` over the rows set aside.
+    money_column : str
+        Empty where the table holds no money.
+    faults : tuple of Fault
+        Errors and warnings.
+    """
+
+    table: str
+    rows: int = 0
+    used: int = 0
+    set_aside: int = 0
+    customers: int = 0
+    money: float = 0.0
+    money_column: str = ""
+    faults: tuple[Fault, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert self.rows == self.used + self.set_aside, f"{self.table}: rows were lost"
+
+    @property
+    def errors(self) -> tuple[Fault, ...]:
+        """Faults for which rows, or the table, cannot be used."""
+        return tuple(fault for fault in self.faults if fault.severity == "error")
+
+    @property
+    def fatal(self) -> tuple[Fault, ...]:
+        """Errors of the table as a whole: it cannot be used at all."""
+        return tuple(fault for fault in self.errors if fault.rows == 0)
+
+    def raise_for_errors(self) -> None:
+        """Raise `SchemaError` with every error."""
+        if self.errors:
+            raise SchemaError(self.table, [str(fault) for fault in self.errors])
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What the check of all tables found."""
+
+    tables: Mapping[str, TableCheck]
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Every fault of every table."""
+        return tuple(fault for check in self.tables.values() for fault in check.faults)
+
+
+class _Engine(Protocol):
+    def execute(self, sql: str) -> None: ...
+    def rows(self, sql: str) -> list[tuple[object, ...]]: ...
+
+
+@dataclass(frozen=True)
+class _Check:
+    """A rule as SQL: the predicate is true on rows that break it."""
+
+    column: str
+    rule: str
+    severity: Severity
+    sentence: str
+    remedy: str
+    broken: str
+
+
+def check_table(
+    engine: _Engine,
+    schema: TableSchema,
+    staging: Staging,
+    *,
+    data_cutoff: date | None,
+    checked: Iterable[str] = (),
+) -> tuple[TableCheck, str, str]:
+    """Check a staged table.
+
+    Parameters
+    ----------
+    engine : engine
+        Where the table lies.
+    schema, staging : TableSchema, Staging
+        What it must look like, and the query that yields it.
+    data_cutoff : datetime.date or None
+        Rows dated on or after it are faults; None where they are merely not yet known.
+    checked : iterable of str
+        Tables that were checked before and lie in ``base``; references point to them.
+
+    Returns
+    -------
+    tuple of TableCheck, str, str
+        What was found; the query of the good rows; the query of the bad rows with a column
+        ``failed_rules``, empty if there are none.
+    """
+    if fault := _missing(schema, staging):
+        return TableCheck(table=schema.name, faults=(fault,)), "", ""
+    source = f"({staging.sql})"
+    checks = [*_row_checks(schema, staging, data_cutoff), *_reference_checks(schema, checked)]
+    checks = [check for check in checks if _usable(check, schema, staging)]
+    total, faults = _count(engine, schema, staging, source, checks)
+    if total == 0:
+        empty = Fault(
+            table=schema.name,
+            column="",
+            rule="rows",
+            severity="error",
+            sentence="no rows",
+            remedy="check the path, the sheet or the selection, or take the table out of the file",
+        )
+        return TableCheck(table=schema.name, faults=(empty,)), "", ""
+    doubles = _count_key(engine, schema, staging, source, total)
+    faults = [*faults, *doubles]
+    broken = [check for check in checks if any(f.rule == check.rule for f in faults)]
+    errors = [check for check in broken if check.severity == "error"]
+    good, bad = _split(schema, staging, source, errors, bool(doubles))
+    aside, customers, money = _count_aside(engine, schema, staging, bad)
+    check = TableCheck(
+        table=schema.name,
+        rows=total,
+        used=total - aside,
+        set_aside=aside,
+        customers=customers,
+        money=money,
+        money_column=schema.money if schema.money in staging.present else "",
+        faults=tuple(faults),
+    )
+    return check, good, bad if aside else ""
+
+
+def _missing(schema: TableSchema, staging: Staging) -> Fault | None:
+    if not staging.missing:
+        return None
+    names = ", ".join(staging.missing)
+    return Fault(
+        table=schema.name,
+        column=names,
+        rule="required_column",
+        severity="error",
+        sentence=f"missing column: {names}",
+        remedy=f"map it under [tables.{schema.name}.columns] in retention.toml",
+    )
+
+
+def _row_checks(
+    schema: TableSchema, staging: Staging, data_cutoff: date | None
+) -> Iterable[_Check]:
+    for name in staging.present:
+        yield from _column_checks(schema[name])
+    if schema.dated in staging.present and data_cutoff:
+        day = identifier(schema.dated)
+        if schema[schema.dated].kind == "period":
+            after = f"{period_end(day)} > {literal(data_cutoff)}"
+        else:
+            after = f"{day} >= {literal(data_cutoff)}"
+        yield _Check(
+            schema.dated,
+            f"{schema.dated}_in_the_future",
+            "error",
+            f"{schema.dated} on or after the data cutoff {data_cutoff}",
+            "correct the date, or move data_cutoff in [project] if the data reach further",
+            after,
+        )
+    for rule in schema.rules:
+        yield _Check("", rule.name, rule.severity, rule.sentence, rule.remedy, f"not ({rule.sql})")
+
+
+def _column_checks(column: Column) -> Iterable[_Check]:
+    name, given = identifier(column.name), identifier(f"given {column.name}")
+    yield _Check(
+        column.name,
+        f"{column.name}_is_{column.kind}",
+        "error",
+        f"{column.name} is no {column.kind}",
+        _KIND_REMEDIES[column.kind],
+        f"{given} and {name} is null",
+    )
+    if not column.may_be_null:
+        yield _Check(
+            column.name,
+            f"{column.name}_present",
+            "error",
+            f"{column.name} is empty",
+            "fill it at the source",
+            f"not {given}",
+        )
+    if column.allowed:
+        yield _Check(
+            column.name,
+            f"{column.name}_allowed",
+            "error",
+            f"{column.name} is none of {', '.join(column.allowed)}",
+            "map the values under [tables.TABLE.values." + column.name + "] in retention.toml",
+            f"{name} not in {literal(column.allowed)}",
+        )
+    yield from _range_checks(column, name)
+
+
+def _range_checks(column: Column, name: str) -> Iterable[_Check]:
+    remedy = "correct the values at the source"
+    if column.low is not None:
+        yield _Check(
+            column.name,
+            f"{column.name}_low",
+            "error",
+            f"{column.name} below {column.low:g}",
+            remedy,
+            f"{name} < {column.low:g}",
+        )
+    if column.high is not None:
+        yield _Check(
+            column.name,
+            f"{column.name}_high",
+            "error",
+            f"{column.name} above {column.high:g}",
+            remedy,
+            f"{name} > {column.high:g}",
+        )
+    if column.kind == "date":
+        yield _Check(
+            column.name,
+            f"{column.name}_plausible",
+            "error",
+            f"{column.name} before 1900 or after 2199",
+            'an unknown date is empty: map placeholders such as "9999-12-31" to ""',
+            f"{name} < {literal(_EARLIEST)} or {name} > {literal(_LATEST)}",
+        )
+
+
+_KIND_REMEDIES = {
+    "text": "",
+    "date": "write dates as 2026-01-31, or name date_format in the table's section",
+    "money": 'write amounts as 1234.50, or set decimal = "," in the table\'s section',
+    "number": 'write numbers as 12.5, or set decimal = "," in the table\'s section',
+    "integer": "write whole numbers",
+    "boolean": "write true or false, or map the values",
+    "period": "write periods as 2026-10, 2026-Q3, 2026-W41 or 2026",
+}
+
+
+def _reference_checks(schema: TableSchema, checked: Iterable[str]) -> Iterable[_Check]:
+    there = set(checked)
+    for reference in schema.references:
+        if reference.table in there:
+            column, key = identifier(reference.column), identifier(reference.key)
+            yield _Check(
+                reference.column,
+                f"{reference.column}_in_{reference.table}",
+                reference.severity,
+                f"{reference.column} is not among the {reference.table} that can be used",
+                f"add the missing {reference.table}, or correct the ids",
+                f"{column} is not null and {column} not in"
+                f" (select {key} from base.{identifier(reference.table)})",
+            )
+
+
+def _usable(check: _Check, schema: TableSchema, staging: Staging) -> bool:
+    """Whether every column that a rule about the row speaks of is there."""
+    if check.column:
+        return True
+    absent = set(schema.names) - set(staging.present)
+    words = set(check.broken.replace("(", " ").replace(")", " ").split())
+    return not absent & words
+
+
+def _id(schema: TableSchema, staging: Staging) -> str:
+    return next((name for name in schema.identifiers if name in staging.present), "")
+
+
+def _count(
+    engine: _Engine, schema: TableSchema, staging: Staging, source: str, checks: list[_Check]
+) -> tuple[int, list[Fault]]:
+    key = _id(schema, staging)
+    parts = ["count(*)"]
+    for check in checks:
+        where = f"filter (where {check.broken})"
+        parts += [f"count(*) {where}", f"min({identifier(key)}, 3) {where}" if key else "null"]
+    values = engine.rows(f"select {', '.join(parts)} from {source} as staged")[0]
+    total = int(str(values[0]))
+    faults = []
+    for check, rows, ids in zip(checks, values[1::2], values[2::2], strict=True):
+        if rows:
+            shown = tuple(map(str, ids)) if isinstance(ids, list) else ()
+            faults.append(
+                Fault(
+                    table=schema.name,
+                    column=check.column,
+                    rule=check.rule,
+                    severity=check.severity,
+                    sentence=check.sentence,
+                    remedy=check.remedy.replace("TABLE", schema.name),
+                    rows=int(str(rows)),
+                    of=total,
+                    ids=shown,
+                    id_column=key,
+                )
+            )
+    return total, faults
+
+
+def _key(schema: TableSchema, staging: Staging) -> tuple[str, ...]:
+    return tuple(name for name in schema.key if name in staging.present)
+
+
+def _count_key(
+    engine: _Engine, schema: TableSchema, staging: Staging, source: str, total: int
+) -> list[Fault]:
+    key = _key(schema, staging)
+    if not key:
+        return []
+    names = ", ".join(map(identifier, key))
+    told = identifier(_id(schema, staging))
+    groups = (
+        f"select {names}, count(*) - 1 as more from {source} as staged"
+        f" where {identifier(key[0])} is not null group by {names} having count(*) > 1"
+    )
+    rows, ids = engine.rows(f"select sum(more), min({told}, 3) from ({groups})")[0]
+    if not rows:
+        return []
+    return [
+        Fault(
+            table=schema.name,
+            column=", ".join(key),
+            rule="key_repeated",
+            severity="error",
+            sentence=f"key repeated: {', '.join(key)}; one row of each is used, the others are not",
+            remedy="remove the copies at the source",
+            rows=int(str(rows)),
+            of=total,
+            ids=tuple(map(str, ids)) if isinstance(ids, list) else (),
+            id_column=_id(schema, staging),
+        )
+    ]
+
+
+def _split(
+    schema: TableSchema, staging: Staging, source: str, errors: list[_Check], doubles: bool
+) -> tuple[str, str]:
+    names = [*staging.present, *staging.attributes]
+    columns = ", ".join(map(identifier, names))
+    if not errors and not doubles:
+        return f"select {columns} from {source} as staged", ""
+    broken = [
+        f"case when {check.broken} then {literal(check.rule + ';')} else '' end" for check in errors
+    ]
+    rules = " || ".join(broken) or "''"
+    marked = f"select {columns}, {rules} as broken_rules from {source} as staged"
+    if doubles:
+        key = [*_key(schema, staging)]
+        keys = ", ".join(map(identifier, key))
+        order = ", ".join(map(identifier, names))
+        marked = (
+            f"select {columns}, broken_rules || case when {identifier(key[0])} is not null and"
+            f" row_number() over (partition by {keys} order by broken_rules, {order}) > 1"
+            f" then 'key_repeated;' else '' end as broken_rules from ({marked})"
+        )
+    good = f"select {columns} from ({marked}) where broken_rules = ''"
+    bad = (
+        f"select {columns}, rtrim(broken_rules, ';') as failed_rules from ({marked})"
+        " where broken_rules <> ''"
+    )
+    return good, bad
+
+
+def _count_aside(
+    engine: _Engine, schema: TableSchema, staging: Staging, bad: str
+) -> tuple[int, int, float]:
+    if not bad:
+        return 0, 0, 0.0
+    there = staging.present
+    customers = "count(distinct customer_id)" if "customer_id" in there else "0"
+    money = f"coalesce(sum({identifier(schema.money)}), 0)" if schema.money in there else "0"
+    rows = engine.rows(f"select count(*), {customers}, cast({money} as double) from ({bad})")[0]
+    return int(str(rows[0])), int(str(rows[1])), float(str(rows[2]))

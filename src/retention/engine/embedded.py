@@ -1,0 +1,136 @@
+"""The embedded engine: DuckDB in this process, offline, with bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from retention.errors import DataError, TemporaryError
+from retention.project import EngineSettings
+
+from .text import identifier, literal
+
+__all__ = ["Embedded", "frame_of"]
+
+
+class Embedded:
+    """One DuckDB database in memory that spills into a folder; a scope sees its own views.
+
+    Parameters
+    ----------
+    settings : EngineSettings
+        Threads, memory limit and spill folder.
+    root : Path or None
+        The project, in which the spill folder lies; None never spills.
+    """
+
+    dialect = "duckdb"
+
+    def __init__(self, settings: EngineSettings | None = None, root: Path | None = None) -> None:
+        chosen = settings or EngineSettings()
+        config: dict[str, Any] = {
+            "threads": chosen.threads or len(os.sched_getaffinity(0)),
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "temp_directory": str(root / chosen.spill) if root else "",
+        }
+        if chosen.memory_limit:
+            config["memory_limit"] = chosen.memory_limit
+        try:
+            self.connection = duckdb.connect(":memory:", config=config)
+        except duckdb.Error as error:
+            raise DataError(f"DuckDB does not accept the settings [engine]: {error}") from error
+        self.execute("set TimeZone = 'UTC'")
+        self.execute("set enable_progress_bar = false")
+        self.execute("create schema base")
+        self.execute("create schema raw")
+        self._scopes = 0
+
+    def execute(self, sql: str) -> None:
+        """Run one statement."""
+        with _clear_errors():
+            self.connection.execute(sql)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        with _clear_errors():
+            return self.connection.execute(sql).fetchall()
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        """Return the result of a query, in its order."""
+        with _clear_errors():
+            return frame_of(self.connection.sql(sql).to_arrow_table())
+
+    def types(self, relation: str) -> dict[str, str]:
+        """Return the columns of a relation and their types."""
+        return {row[0]: row[1] for row in self.rows(f"describe select * from {relation}")}
+
+    def adopt(self, relation: str, table: pa.Table) -> None:
+        """Copy an Arrow table into the database under a qualified name."""
+        self.connection.register("adopted", table)
+        try:
+            self.execute(f"create table {relation} as select * from adopted")
+        finally:
+            self.connection.unregister("adopted")
+
+    def scope(self, views: Mapping[str, str]) -> Embedded:
+        """Return the same database, seen through views of the given names and queries."""
+        self._scopes += 1
+        schema = f"scope_{id(self)}_{self._scopes}"
+        self.execute(f"create schema {schema}")
+        for name, sql in views.items():
+            self.execute(f"create view {schema}.{identifier(name)} as {sql}")
+        inner = object.__new__(Embedded)
+        inner.connection = self.connection.cursor()
+        inner._scopes = 0
+        inner.execute(f"set schema = {literal(schema)}")
+        return inner
+
+    def close(self) -> None:
+        """Release memory and spill files."""
+        self.connection.close()
+
+
+class _clear_errors:  # noqa: N801
+    """Turns the engine's errors into ours, with what to do."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise TemporaryError(
+                "the query needs more memory than [engine] memory_limit and the spill folder give; "
+                "raise the limit, free the disk, or set fewer threads"
+            ) from error
+        if isinstance(error, duckdb.IOException):
+            raise DataError(f"a file could not be read or written: {error}") from error
+
+
+def frame_of(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as pandas.
+
+    Whole numbers are int64 (float64 with nulls), money and numbers float64, dates datetime64.
+    """
+    columns = [_plain(table.column(index)) for index in range(table.num_columns)]
+    return pa.table(columns, names=table.column_names).to_pandas()
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = column.type
+    if pa.types.is_decimal(kind):
+        return column.cast(pa.int64() if kind.scale == 0 else pa.float64())
+    if pa.types.is_integer(kind):
+        return column.cast(pa.int64())
+    if pa.types.is_floating(kind):
+        return column.cast(pa.float64())
+    if pa.types.is_date(kind):
+        return column.cast(pa.timestamp("us"))
+    return column

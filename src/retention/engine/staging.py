@@ -1,0 +1,222 @@
+"""From a source's own columns to those of the contract, as SQL: names, values, types.
+
+A value that is there but cannot be read as its kind becomes null and is remembered as given, so
+that the checks can tell it from a value that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from retention.project import TableSource
+from retention.schemas import Column, TableSchema
+from retention.window import Unit
+
+from .text import identifier, literal
+
+__all__ = ["Staging", "period_end", "stage"]
+
+_TEXT = ("VARCHAR", "CHAR", "TEXT", "STRING")
+_TRUE = ("true", "t", "yes", "y", "1", "1.0")
+_FALSE = ("false", "f", "no", "n", "0", "0.0")
+_PERIODS = {
+    "year": "[0-9]{4}",
+    "quarter": "[0-9]{4}-Q[1-4]",
+    "month": "[0-9]{4}-(0[1-9]|1[0-2])",
+    "week": "[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])",
+    "day": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+}
+_LABELS = {
+    "year": "strftime({x}, '%Y')",
+    "quarter": "strftime({x}, '%Y') || '-Q' || cast(quarter({x}) as varchar)",
+    "month": "strftime({x}, '%Y-%m')",
+    "week": "strftime({x}, '%G-W%V')",
+    "day": "strftime({x}, '%Y-%m-%d')",
+}
+
+
+@dataclass(frozen=True)
+class Staging:
+    """How one source becomes one table.
+
+    Parameters
+    ----------
+    sql : str
+        A query with each contract column that the source has, each attribute, and for each
+        contract column a boolean ``given <name>``: the source held something.
+    present : tuple of str
+        Contract columns that the source has.
+    attributes : tuple of str
+        Columns carried along beyond the contract.
+    missing : tuple of str
+        Required columns that the source does not have, under the source's name.
+    """
+
+    sql: str
+    present: tuple[str, ...]
+    attributes: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def stage(
+    schema: TableSchema,
+    relation: str,
+    types: Mapping[str, str],
+    source: TableSource,
+    *,
+    zone: str,
+    unit: Unit,
+) -> Staging:
+    """Write the query that turns a source into a table of the contract.
+
+    Parameters
+    ----------
+    schema : TableSchema
+        The table.
+    relation : str
+        The source, as a qualified name in the engine.
+    types : mapping of str to str
+        The source's columns and their DuckDB types.
+    source : TableSource
+        How names and values map.
+    zone, unit : str
+        Zone in which timestamps become dates; unit for periods given as dates.
+    """
+    names = {column.name: source.columns.get(column.name, column.name) for column in schema.columns}
+    present = tuple(name for name in schema.names if names[name] in types)
+    taken = {names[name] for name in present}
+    attributes = tuple(
+        name for name in source.keep if name in types and name not in taken and name not in schema
+    )
+    parts = []
+    for name in present:
+        kind = types[names[name]].upper()
+        raw = _mapped(identifier(names[name]), kind, source.values.get(name, {}))
+        is_text = kind.startswith(_TEXT) or bool(source.values.get(name))
+        shape = "VARCHAR" if is_text else kind
+        typed = _typed(schema[name], raw, shape, source, zone, unit)
+        parts.append(f"{typed} as {identifier(name)}")
+        parts.append(f"({raw}) is not null as {identifier('given ' + name)}")
+    for name in attributes:
+        kind = types[name].upper()
+        raw = _mapped(identifier(name), kind, source.values.get(name, {}))
+        parts.append(f"{_attribute(raw, kind)} as {identifier(name)}")
+    return Staging(
+        sql=f"select {', '.join(parts) or '1 as nothing'} from {relation}",
+        present=present,
+        attributes=attributes,
+        missing=tuple(names[name] for name in schema.required if names[name] not in types),
+    )
+
+
+def _mapped(quoted: str, kind: str, values: Mapping[str, str]) -> str:
+    """Return the source value as text without outer blanks, renamed; empty means null."""
+    if not values and not kind.startswith(_TEXT):
+        return quoted
+    text = f"nullif(trim(cast({quoted} as varchar)), '')"
+    if not values:
+        return text
+    cases = " ".join(
+        f"when {literal(old)} then {literal(new) if new else 'cast(null as varchar)'}"
+        for old, new in values.items()
+    )
+    return f"(case {text} {cases} else {text} end)"
+
+
+def _attribute(raw: str, kind: str) -> str:
+    return f"cast({raw} as double)" if kind.startswith("DECIMAL") else raw
+
+
+def _typed(column: Column, raw: str, kind: str, source: TableSource, zone: str, unit: Unit) -> str:
+    if column.kind == "text":
+        return _text(raw, kind)
+    if column.kind == "date":
+        return _date(raw, kind, source, zone)
+    if column.kind == "period":
+        return _period(raw, kind, zone, unit)
+    if column.kind == "boolean":
+        return _boolean(raw, kind)
+    number = _decimal_point(raw, source) if kind == "VARCHAR" else raw
+    if column.kind == "money":
+        return number if kind == "DECIMAL(18,2)" else f"try_cast({number} as decimal(18, 2))"
+    double = f"try_cast({number} as double)"
+    if column.kind == "number":
+        return f"(case when isfinite({double}) then {double} end)"
+    return f"(case when {double} = floor({double}) then try_cast({double} as bigint) end)"
+
+
+def _text(raw: str, kind: str) -> str:
+    if kind in ("DOUBLE", "FLOAT"):
+        # an id that a spreadsheet turned into a number
+        whole = f"{raw} = floor({raw}) and abs({raw}) < 1e15"
+        return (
+            f"(case when {whole} then cast(cast({raw} as bigint) as varchar)"
+            f" else cast({raw} as varchar) end)"
+        )
+    return raw if kind == "VARCHAR" else f"cast({raw} as varchar)"
+
+
+def _date(raw: str, kind: str, source: TableSource, zone: str) -> str:
+    if kind == "DATE":
+        return raw
+    if kind.startswith("TIMESTAMP WITH TIME ZONE"):
+        return f"cast(timezone({literal(zone)}, {raw}) as date)"
+    if kind.startswith(("TIMESTAMP", "DATETIME")):
+        return f"cast({raw} as date)"
+    if kind == "VARCHAR" and source.date_format:
+        return f"cast(try_strptime({raw}, {literal(source.date_format)}) as date)"
+    text = raw if kind == "VARCHAR" else f"cast({raw} as varchar)"
+    iso = f"regexp_full_match({text}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([ T][0-9:.]+)?')"
+    zoned = f"regexp_full_match({text}, '.+[ T][0-9:.]+(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)')"
+    compact = f"regexp_full_match({text}, '[0-9]{{8}}')"
+    return (
+        f"(case when {iso} then try_cast(substr({text}, 1, 10) as date)"
+        f" when {zoned} then"
+        f" cast(timezone({literal(zone)}, try_cast({text} as timestamptz)) as date)"
+        f" when {compact} then cast(try_strptime({text}, '%Y%m%d') as date) end)"
+    )
+
+
+def _period(raw: str, kind: str, zone: str, unit: Unit) -> str:
+    if kind == "DATE" or kind.startswith(("TIMESTAMP", "DATETIME")):
+        day = _date(raw, kind, TableSource(table="", format=""), zone)
+        return "(" + _LABELS[unit].format(x=day) + ")"
+    text = raw if kind == "VARCHAR" else f"cast({raw} as varchar)"
+    return f"(case when {period_end(text)} is not null then {text} end)"
+
+
+def period_end(label: str) -> str:
+    """Return SQL for the first day after a period's label; null where it is none."""
+    year = f"try_cast(substr({label}, 1, 4) as integer)"
+    tail = f"try_cast(substr({label}, 7, 2) as integer)"
+    month = f"try_cast(substr({label}, 6, 2) as integer)"
+    start = f"make_date({year} + {{m}} // 12, {{m}} % 12 + 1, 1)"
+    quarter = f"(try_cast(substr({label}, 7, 1) as integer) * 3)"
+    fourth = f"make_date({year}, 1, 4)"
+    monday = f"({fourth} - cast(isodow({fourth}) - 1 as integer))"
+    return (
+        f"(case when regexp_full_match({label}, '{_PERIODS['month']}') then"
+        f" {start.format(m=month)}"
+        f" when regexp_full_match({label}, '{_PERIODS['quarter']}') then {start.format(m=quarter)}"
+        f" when regexp_full_match({label}, '{_PERIODS['year']}') then make_date({year} + 1, 1, 1)"
+        f" when regexp_full_match({label}, '{_PERIODS['week']}') then {monday} + 7 * {tail}"
+        f" when regexp_full_match({label}, '{_PERIODS['day']}') then"
+        f" try_cast({label} as date) + 1 end)"
+    )
+
+
+def _boolean(raw: str, kind: str) -> str:
+    if kind == "BOOLEAN":
+        return raw
+    text = f"lower(cast({raw} as varchar))"
+    return (
+        f"(case when {text} in {literal(_TRUE)} then true"
+        f" when {text} in {literal(_FALSE)} then false end)"
+    )
+
+
+def _decimal_point(raw: str, source: TableSource) -> str:
+    if source.decimal == ",":
+        return f"replace(replace(replace({raw}, '.', ''), ' ', ''), ',', '.')"
+    return raw

@@ -1,0 +1,300 @@
+"""`Tables`: the checked tables of one company, as known at a cutoff, queried where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import pandas as pd
+import pyarrow as pa
+
+from retention.errors import MissingTableError, ParameterError, SchemaError
+from retention.project import TableSource
+from retention.schemas import INPUT_TABLES, Column, TableSchema
+from retention.window import Window
+
+from .admission import admit
+from .checks import CheckReport, TableCheck
+from .embedded import Embedded
+from .staging import period_end
+from .text import identifier, literal, render
+
+__all__ = ["Base", "Engine", "Tables"]
+
+
+class Engine(Protocol):
+    """Where queries run."""
+
+    dialect: str
+
+    def execute(self, sql: str) -> None:
+        """Run one statement."""
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        """Return the result of a query, in its order."""
+
+    def scope(self, views: Mapping[str, str]) -> Any:
+        """Return the same engine, seen through views."""
+
+    def close(self) -> None:
+        """Release what is held."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """All that was admitted: relations ``base.<table>`` of good rows, up to the data cutoff."""
+
+    engine: Engine
+    data_cutoff: date
+    columns: Mapping[str, tuple[str, ...]]
+    check: CheckReport = field(default_factory=lambda: CheckReport(MappingProxyType({})))
+
+
+class Tables:
+    """The checked tables of one company, as known at the window's cutoff.
+
+    Every input table is a view of its own name, with all columns of the contract: null where the
+    company does not have them. Rows dated on or after the cutoff are gone, and values known only
+    later are null, so that no query needs a cutoff of its own and none can look ahead.
+
+    Parameters
+    ----------
+    base : Base
+        What was admitted.
+    window : Window
+        What was observed; its cutoff may lie before the data cutoff.
+    currency : str
+        Code of all money.
+    minimum_n : int
+        Fewer customers than this, and no number is shown.
+    items : mapping
+        Survey item to its construct, dimension and scale, see `Project.items`.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        window: Window,
+        *,
+        currency: str = "EUR",
+        minimum_n: int = 20,
+        items: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        if window.cutoff > base.data_cutoff:
+            raise ParameterError(
+                f"the cutoff {window.cutoff} lies after the data cutoff {base.data_cutoff}"
+            )
+        self.window = window
+        self.currency = currency
+        self.minimum_n = minimum_n
+        self.items = MappingProxyType(dict(items or {}))
+        self._base = base
+        self._known = {
+            name: columns for name, columns in base.columns.items() if self._datable(name, columns)
+        }
+        self._engine: Engine = base.engine.scope(
+            {name: self._view(INPUT_TABLES[name], columns) for name, columns in self._known.items()}
+        )
+
+    @classmethod
+    def from_frames(
+        cls,
+        frames: Mapping[str, pd.DataFrame],
+        *,
+        window: Window,
+        currency: str = "EUR",
+        minimum_n: int = 20,
+        items: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Tables:
+        """Take pandas tables, checked like any source; rows after the cutoff are not known.
+
+        Parameters
+        ----------
+        frames : mapping of str to DataFrame
+            By the names of `retention.schemas.INPUT_TABLES`; further columns become attributes.
+        window : Window
+            What was observed.
+        currency, minimum_n, items
+            As in `Project`.
+
+        Raises
+        ------
+        SchemaError
+            If a table breaks its schema; with every fault.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"customer_id": ["a"], "acquired_on": [date(2024, 5, 1)]})
+        >>> window = Window(start=date(2024, 1, 1), cutoff=date(2024, 6, 1))
+        >>> tables = Tables.from_frames({"customers": frame}, window=window)
+        >>> tables.query("select count(*) as n from customers").loc[0, "n"]
+        np.int64(1)
+        """
+        if unknown := sorted(set(frames) - set(INPUT_TABLES)):
+            raise ParameterError(
+                f"unknown tables {', '.join(unknown)}; known: {', '.join(INPUT_TABLES)}"
+            )
+        engine = Embedded()
+        columns: dict[str, tuple[str, ...]] = {}
+        found: dict[str, TableCheck] = {}
+        for name in INPUT_TABLES:
+            if name in frames:
+                found[name] = _admit_frame(engine, name, frames[name], window, columns)
+        base = Base(engine, window.cutoff, MappingProxyType(columns), CheckReport(found))
+        return cls(base, window, currency=currency, minimum_n=minimum_n, items=items)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The tables that are there."""
+        return frozenset(self._known)
+
+    @property
+    def check(self) -> CheckReport:
+        """What the checks found when the tables were admitted."""
+        return self._base.check
+
+    def columns(self, name: str) -> tuple[str, ...]:
+        """Return the columns that the company really has in a table; empty if it has no table."""
+        return self._known.get(name, ())
+
+    def require(self, *names: str, needed_for: str) -> None:
+        """Make sure that tables are there.
+
+        Raises
+        ------
+        MissingTableError
+            Names the first table that is not.
+        """
+        for name in names:
+            if name not in self._known:
+                raise MissingTableError(name, needed_for)
+
+    def query(self, sql: str, **names: Any) -> pd.DataFrame:
+        """Run a SQL template and return its result.
+
+        Parameters
+        ----------
+        sql : str
+            DuckDB SQL as a jinja2 template; every input table is a view of its own name.
+        **names
+            Values of the template; filters ``ident`` and ``literal`` quote them. ``window``,
+            ``columns`` (a function) and ``currency`` are always there.
+
+        Returns
+        -------
+        DataFrame
+            In the order of the SQL's own ``order by``.
+        """
+        return self._engine.frame(self.sql(sql, **names))
+
+    def sql(self, sql: str, **names: Any) -> str:
+        """Return the SQL that `query` would run."""
+        given = {"window": self.window, "columns": self.columns, "currency": self.currency}
+        return render(sql, **{**given, **names})
+
+    def as_of(self, cutoff: date) -> Tables:
+        """Return the same company as it was known at an earlier date.
+
+        A table without the column that dates its rows cannot be taken back and is left out.
+
+        Raises
+        ------
+        ParameterError
+            If the cutoff lies after this one, or not after the window's start.
+        """
+        return Tables(
+            self._base,
+            self.window.until(cutoff),
+            currency=self.currency,
+            minimum_n=self.minimum_n,
+            items=self.items,
+        )
+
+    def close(self) -> None:
+        """Release memory and files; the tables cannot be queried any more."""
+        self._engine.close()
+        self._base.engine.close()
+
+    @property
+    def _is_latest(self) -> bool:
+        return self.window.cutoff == self._base.data_cutoff
+
+    def _datable(self, name: str, columns: tuple[str, ...]) -> bool:
+        return self._is_latest or INPUT_TABLES[name].dated in columns
+
+    def _view(self, schema: TableSchema, columns: tuple[str, ...]) -> str:
+        parts = [self._value(column, columns) for column in schema.columns]
+        parts += [identifier(name) for name in columns if name not in schema]
+        return (
+            f"select {', '.join(parts)} from base.{identifier(schema.name)}"
+            f"{self._rows_known(schema, columns)}"
+        )
+
+    def _value(self, column: Column, columns: tuple[str, ...]) -> str:
+        name = identifier(column.name)
+        if column.name not in columns:
+            return f"cast(null as {column.sql_type}) as {name}"
+        day = column.known_from
+        if not day or (day not in columns and self._is_latest):
+            return name
+        if day not in columns:
+            return f"cast(null as {column.sql_type}) as {name}"
+        known = f"{identifier(day)} < {literal(self.window.cutoff)}"
+        if day != column.name and self._is_latest:
+            known += f" or {identifier(day)} is null"
+        return f"case when {known} then {name} end as {name}"
+
+    def _rows_known(self, schema: TableSchema, columns: tuple[str, ...]) -> str:
+        if schema.dated not in columns:
+            return ""
+        day, cutoff = identifier(schema.dated), literal(self.window.cutoff)
+        if schema[schema.dated].kind == "period":
+            return f" where {period_end(day)} <= {cutoff}"
+        if self._is_latest and not schema[schema.dated].required:
+            return f" where {day} < {cutoff} or {day} is null"
+        return f" where {day} < {cutoff}"
+
+
+def _admit_frame(
+    engine: Embedded,
+    name: str,
+    frame: pd.DataFrame,
+    window: Window,
+    columns: dict[str, tuple[str, ...]],
+) -> TableCheck:
+    schema = INPUT_TABLES[name]
+    if any(index is not None for index in frame.index.names):
+        frame = frame.reset_index()
+    relation = f"raw.{identifier(name)}"
+    engine.adopt(relation, _arrow(name, frame))
+    keep = tuple(str(column) for column in frame.columns if column not in schema)
+    source = TableSource(table=name, format="frame", keep=keep)
+    check = admit(engine, source, relation, columns, zone=window.zone, unit=window.unit)
+    check.raise_for_errors()
+    return check
+
+
+def _arrow(name: str, frame: pd.DataFrame) -> pa.Table:
+    """Return a frame as Arrow; a column of mixed objects becomes text."""
+    columns = {}
+    for column in frame.columns:
+        values = frame[column]
+        if isinstance(values, pd.DataFrame):
+            raise SchemaError(name, [f"column {column} twice; rename one"])
+        try:
+            columns[str(column)] = pa.Array.from_pandas(values)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            columns[str(column)] = pa.Array.from_pandas(values.astype("string"))
+    return pa.table(columns)
