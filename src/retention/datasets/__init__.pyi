@@ -4,3 +4,5 @@ from .company import CompanyTruth as CompanyTruth
 from .company import SimulatedCompany as SimulatedCompany
 from .company import simulate_company as simulate_company
 from .read import read_tables as read_tables
+from .scanner import SCANNER_PANELS as SCANNER_PANELS
+from .scanner import load_scanner_panel as load_scanner_panel

@@ -1,9 +1,23 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .brand_switching import ColomboMorrison as ColomboMorrison
+from .brand_switching import ColomboMorrisonFit as ColomboMorrisonFit
+from .brand_switching import MarkovSwitching as MarkovSwitching
+from .brand_switching import MarkovSwitchingFit as MarkovSwitchingFit
+from .conditional_logit import ConditionalLogit as ConditionalLogit
+from .conditional_logit import ConditionalLogitFit as ConditionalLogitFit
+from .conditional_logit import MoneyWorth as MoneyWorth
 from .counts import RiskTable as RiskTable
 from .counts import count_spells as count_spells
 from .kaplan_meier import KaplanMeier as KaplanMeier
 from .kaplan_meier import KaplanMeierFit as KaplanMeierFit
 from .log_rank import LogRank as LogRank
 from .log_rank import LogRankFit as LogRankFit
+from .mixed_logit import MixedLogit as MixedLogit
+from .mixed_logit import MixedLogitFit as MixedLogitFit
 from .nelson_aalen import NelsonAalen as NelsonAalen
 from .nelson_aalen import NelsonAalenFit as NelsonAalenFit
+from .purchase_history import permute_histories as permute_histories
+from .purchase_history import purchase_history as purchase_history
+from .undercut_proof import undercut_proof_costs as undercut_proof_costs
+from .undercut_proof import undercut_proof_duopoly as undercut_proof_duopoly
+from .wallet_allocation import rank_based_wallet_share as rank_based_wallet_share
