@@ -2,6 +2,8 @@
 from .numbers import format_cell as format_cell
 from .numbers import format_number as format_number
 from .numbers import number_texts as number_texts
+from .retention_curve import plot_retention_curve as plot_retention_curve
+from .retention_curve import table_retention_curve as table_retention_curve
 from .showing import ANSWER_MIME as ANSWER_MIME
 from .showing import TABLE_MIME as TABLE_MIME
 from .showing import show as show
