@@ -1,4 +1,6 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .binary_regression import BinaryRegression as BinaryRegression
+from .binary_regression import BinaryRegressionFit as BinaryRegressionFit
 from .brand_switching import ColomboMorrison as ColomboMorrison
 from .brand_switching import ColomboMorrisonFit as ColomboMorrisonFit
 from .brand_switching import MarkovSwitching as MarkovSwitching
@@ -16,8 +18,12 @@ from .mixed_logit import MixedLogit as MixedLogit
 from .mixed_logit import MixedLogitFit as MixedLogitFit
 from .nelson_aalen import NelsonAalen as NelsonAalen
 from .nelson_aalen import NelsonAalenFit as NelsonAalenFit
+from .pert import draw_pert as draw_pert
+from .pert import pert_mean as pert_mean
 from .purchase_history import permute_histories as permute_histories
 from .purchase_history import purchase_history as purchase_history
+from .stated_ladder import StatedLadder as StatedLadder
+from .stated_ladder import StatedLadderFit as StatedLadderFit
 from .undercut_proof import undercut_proof_costs as undercut_proof_costs
 from .undercut_proof import undercut_proof_duopoly as undercut_proof_duopoly
 from .wallet_allocation import rank_based_wallet_share as rank_based_wallet_share
