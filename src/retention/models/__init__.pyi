@@ -10,6 +10,8 @@ from .conditional_logit import ConditionalLogitFit as ConditionalLogitFit
 from .conditional_logit import MoneyWorth as MoneyWorth
 from .counts import RiskTable as RiskTable
 from .counts import count_spells as count_spells
+from .k_means import KMeans as KMeans
+from .k_means import KMeansFit as KMeansFit
 from .kaplan_meier import KaplanMeier as KaplanMeier
 from .kaplan_meier import KaplanMeierFit as KaplanMeierFit
 from .log_rank import LogRank as LogRank
@@ -18,6 +20,10 @@ from .mixed_logit import MixedLogit as MixedLogit
 from .mixed_logit import MixedLogitFit as MixedLogitFit
 from .nelson_aalen import NelsonAalen as NelsonAalen
 from .nelson_aalen import NelsonAalenFit as NelsonAalenFit
+from .next_product import NextProduct as NextProduct
+from .next_product import NextProductFit as NextProductFit
+from .partial_pooling import PartialPooling as PartialPooling
+from .partial_pooling import PartialPoolingFit as PartialPoolingFit
 from .pert import draw_pert as draw_pert
 from .pert import pert_mean as pert_mean
 from .purchase_history import permute_histories as permute_histories
