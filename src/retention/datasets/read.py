@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import date
+import json
+import os
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from retention.engine import Base, CheckReport, Embedded, Tables, admit
-from retention.errors import ParameterError, SchemaError
-from retention.project import Project
+from retention import __version__
+from retention.engine import (
+    Admitted,
+    Base,
+    CheckReport,
+    Embedded,
+    Rules,
+    Store,
+    Tables,
+    digest_of,
+    examine,
+    identifier,
+    literal,
+)
+from retention.errors import DataError, ParameterError, ProjectError
+from retention.project import Project, TableSource
 from retention.schemas import INPUT_TABLES
 from retention.window import Period, Window
 
-from .sources import open_source
+from .sources import content_of, open_source
+from .text_files import UNREADABLE
 
-__all__ = ["SET_ASIDE", "read_tables"]
+__all__ = ["CACHE", "SET_ASIDE", "check_project", "read_tables"]
 
+CACHE = Path("data/cache")
 SET_ASIDE = Path("data/set_aside")
 
 
@@ -23,7 +41,7 @@ def read_tables(project: Project, period: str | Period | None = None) -> Tables:
     """Read all tables of a project, as known at the end of a period.
 
     Rows that fail a check are written to ``data/set_aside/`` with the rules they broke; the others
-    are used.
+    are used. What was read before and has not changed is taken from ``data/cache/``.
 
     Parameters
     ----------
@@ -45,9 +63,9 @@ def read_tables(project: Project, period: str | Period | None = None) -> Tables:
     ParameterError
         If the period had not ended at the data cutoff, or ends before the observation begins.
     """
-    chosen = _period(project, period)
-    window = _window(project, chosen)
-    base = _read(project)
+    window = _window(project, _period(project, period))
+    base = _Reader(project).base()
+    base.check.raise_for_fatal()
     return Tables(
         base,
         window,
@@ -55,6 +73,16 @@ def read_tables(project: Project, period: str | Period | None = None) -> Tables:
         minimum_n=project.minimum_n,
         items=project.items,
     )
+
+
+def check_project(project: Project) -> CheckReport:
+    """Check all tables of a project and set aside what fails; a table's fatal fault is reported.
+
+    Unlike `read_tables` it goes on after a fatal fault, so that all are found at once.
+    """
+    base = _Reader(project).base()
+    base.engine.close()
+    return base.check
 
 
 def _period(project: Project, period: str | Period | None) -> Period:
@@ -74,29 +102,133 @@ def _window(project: Project, period: Period) -> Window:
     return project.window.until(period.end)
 
 
-def _read(project: Project) -> Base:
-    engine = Embedded(project.engine, project.root)
-    columns: dict[str, tuple[str, ...]] = {}
-    found = {}
-    for name in INPUT_TABLES:
-        if name in project.tables:
-            source = project.tables[name]
-            relation = open_source(engine, project.root, source)
-            found[name] = admit(
-                engine,
-                source,
-                relation,
-                columns,
-                zone=project.zone,
-                unit=project.unit,
-                data_cutoff=project.data_cutoff,
-                set_aside=project.root / SET_ASIDE,
+class _Reader:
+    """Reads the tables of one project, in the order in which they refer to each other."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.store = Store(project.root / CACHE)
+        self.engine = Embedded(project.engine, project.root)
+        self.rules = Rules(
+            zone=project.zone,
+            unit=project.unit,
+            data_cutoff=project.data_cutoff,
+            pseudonymise=project.privacy.pseudonymise,
+        )
+        self.secret = self._key()
+
+    def _key(self) -> str:
+        """Give the engine the key of the pseudonyms, and return a digest that tells keys apart."""
+        privacy = self.project.privacy
+        if not privacy.pseudonymise:
+            return ""
+        key = os.environ.get(privacy.key_from, "")
+        if len(key) < 16:
+            raise ProjectError(
+                f"[privacy] pseudonymise needs a key of at least 16 characters in the environment "
+                f"variable {privacy.key_from}"
             )
-    faults = [f"{check.table}: {fault}" for check in found.values() for fault in check.fatal]
-    if faults:
-        raise SchemaError(", ".join(n for n, check in found.items() if check.fatal), faults)
-    return Base(engine, _day(project), MappingProxyType(columns), CheckReport(found))
+        self.engine.set_secret("pseudonym_key", key)
+        return digest_of(["pseudonyms", key])
+
+    def base(self) -> Base:
+        """Return every table that could be read; those with fatal faults are only reported."""
+        admitted: dict[str, Admitted] = {}
+        refused: dict[str, Admitted] = {}
+        try:
+            for name in INPUT_TABLES:
+                if name in self.project.tables:
+                    found = self.table(self.project.tables[name], admitted)
+                    (refused if found.check.fatal else admitted)[name] = found
+        except BaseException:
+            self.engine.close()
+            raise
+        return Base(
+            self.engine,
+            self.project.data_cutoff,
+            MappingProxyType(admitted),
+            self.store,
+            refused=CheckReport({name: table.check for name, table in refused.items()}),
+        )
+
+    def table(self, source: TableSource, admitted: Mapping[str, Admitted]) -> Admitted:
+        """Read one table, or take it from the store."""
+        content = content_of(self.store, self.project.root, source)
+        key = digest_of(
+            [
+                __version__,
+                content or os.urandom(16).hex(),
+                repr(source),
+                repr(INPUT_TABLES[source.table]),
+                repr(self.rules),
+                self.secret,
+                [(name, table.content) for name, table in sorted(admitted.items())],
+            ]
+        )
+        entry = self.store.find(source.table, key)
+        if entry is None:
+            self.make(source, key, admitted)
+            entry = self.store.find(source.table, key)
+        if entry is None:
+            raise DataError(f"{CACHE} lost an entry while it was read; run again")
+        return self.use(source, entry)
+
+    def make(self, source: TableSource, key: str, admitted: Mapping[str, Admitted]) -> None:
+        """Examine a source and store what was found."""
+        with self.store.entry(source.table, key) as folder:
+            scratch = folder / "scratch"
+            scratch.mkdir()
+            opened = open_source(self.engine, self.project.root, source, scratch)
+            admission = examine(
+                self.engine, source, opened.relation, admitted, self.rules, opened.unreadable
+            )
+            found = admission.admitted
+            if not found.check.fatal:
+                direct = opened.lasting and not found.check.set_aside and not self.secret
+                admission.write(self.engine, folder, good=not direct)
+            if (scratch / UNREADABLE).exists():
+                (scratch / UNREADABLE).rename(folder / UNREADABLE)
+            self.engine.drop(opened.relation)
+            shutil.rmtree(scratch)
+            saved = {**found.to_dict(), "content": key, "good": admission.good}
+            (folder / "found.json").write_text(json.dumps(saved), encoding="utf-8")
+
+    def use(self, source: TableSource, entry: Path) -> Admitted:
+        """Make a stored table known to the engine and lay out what was set aside."""
+        saved = json.loads((entry / "found.json").read_text(encoding="utf-8"))
+        found = Admitted.from_dict(saved)
+        _lay_out(self.engine, source.table, entry, self.project.root / SET_ASIDE)
+        if found.check.fatal:
+            return found
+        name = identifier(source.table)
+        good = entry / "good.parquet"
+        if good.exists():
+            query = f"select * from read_parquet({literal(str(good))})"
+        else:
+            open_source(self.engine, self.project.root, source, entry)
+            query = saved["good"]
+        self.engine.execute(f"create view base.{name} as {query}")
+        return found
 
 
-def _day(project: Project) -> date:
-    return project.data_cutoff
+def _lay_out(engine: Embedded, table: str, entry: Path, folder: Path) -> None:
+    """Write what was set aside as text files that a spreadsheet opens; remove what is stale."""
+    for file, target, columns in (
+        ("bad.parquet", f"{table}.csv", 'failed_rules, unnest("source row")'),
+        (UNREADABLE, f"{table}_unreadable.csv", "*"),
+    ):
+        path, final = entry / file, folder / target
+        if not path.exists():
+            final.unlink(missing_ok=True)
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = folder / f".{target}.{os.getpid()}"
+        query = f"select {columns} from read_parquet({literal(str(path))}) order by all"
+        engine.execute(f"copy ({query}) to {literal(str(fresh))} (format csv, header true)")
+        # the mark tells spreadsheets that the text is UTF-8
+        marked = fresh.with_suffix(".marked")
+        with fresh.open("rb") as plain, marked.open("wb") as out:
+            out.write(b"\xef\xbb\xbf")
+            shutil.copyfileobj(plain, out)
+        fresh.unlink()
+        marked.replace(final)

@@ -1,8 +1,12 @@
-from .admission import admit as admit
+from .admission import Admitted as Admitted
+from .admission import Rules as Rules
+from .admission import examine as examine
 from .checks import CheckReport as CheckReport
 from .checks import Fault as Fault
 from .checks import TableCheck as TableCheck
 from .embedded import Embedded as Embedded
+from .store import Store as Store
+from .store import digest_of as digest_of
 from .tables import Base as Base
 from .tables import Tables as Tables
 from .text import identifier as identifier

@@ -1,34 +1,114 @@
-"""A source's relation -> a checked relation ``base.<table>``; what fails is set aside."""
+"""A source's relation -> the good rows of a table, its bad rows with reasons, and the counts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from retention.project import TableSource
 from retention.schemas import INPUT_TABLES
 from retention.window import Unit
 
-from .checks import TableCheck, check_table
+from .checks import Fault, TableCheck, check_table
 from .embedded import Embedded
-from .staging import stage
+from .staging import Staging, stage
 from .text import identifier, literal
 
-__all__ = ["admit"]
+__all__ = ["Admission", "Admitted", "Rules", "examine"]
+
+BAD, GOOD = "bad.parquet", "good.parquet"
 
 
-def admit(
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What holds for all tables of a project.
+
+    Parameters
+    ----------
+    zone, unit : str
+        Zone in which timestamps become dates; unit of periods given as dates.
+    data_cutoff : datetime.date or None
+        Rows dated on or after it are faults; None where they are merely not yet known.
+    pseudonymise : bool
+        Ids become keyed hashes and personal columns are left out; the key is the engine's
+        variable ``pseudonym_key``.
+    """
+
+    zone: str = "UTC"
+    unit: Unit = "month"
+    data_cutoff: date | None = None
+    pseudonymise: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admitted:
+    """A table that was admitted: its columns, what the checks found, what identifies it."""
+
+    columns: tuple[str, ...]
+    check: TableCheck
+    content: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can write."""
+        return {"columns": self.columns, "check": asdict(self.check), "content": self.content}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Admitted:
+        """Return what `to_dict` wrote."""
+        check = dict(saved["check"])
+        faults = [{**fault, "ids": tuple(fault["ids"])} for fault in check.pop("faults")]
+        return cls(
+            columns=tuple(saved["columns"]),
+            check=TableCheck(**check, faults=tuple(Fault(**fault) for fault in faults)),
+            content=saved["content"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """An examined source: queries of its good and its bad rows.
+
+    Parameters
+    ----------
+    admitted : Admitted
+        What it will be.
+    good, bad : str
+        Queries; empty where there are no such rows.
+    """
+
+    admitted: Admitted
+    good: str
+    bad: str
+
+    def as_table(self, engine: Embedded) -> None:
+        """Copy the good rows into the engine as ``base.<table>``."""
+        name = identifier(self.admitted.check.table)
+        engine.execute(f"create table base.{name} as {self.good}")
+
+    def as_view(self, engine: Embedded) -> None:
+        """Make ``base.<table>`` a view of the source itself; for sources without bad rows."""
+        engine.execute(f"create view base.{identifier(self.admitted.check.table)} as {self.good}")
+
+    def write(self, engine: Embedded, folder: Path, *, good: bool = True) -> None:
+        """Write the bad rows, and the good ones if wanted, as Parquet files into a folder."""
+        for query, file in ((self.bad, BAD), (self.good if good else "", GOOD)):
+            if query:
+                target = literal(str(folder / file))
+                engine.execute(f"copy ({query}) to {target} (format parquet)")
+
+
+def examine(
     engine: Embedded,
     source: TableSource,
     relation: str,
-    columns: dict[str, tuple[str, ...]],
-    *,
-    zone: str,
-    unit: Unit,
-    data_cutoff: date | None = None,
-    set_aside: Path | None = None,
-) -> TableCheck:
-    """Check one table and make its good rows ``base.<table>``.
+    admitted: Mapping[str, Admitted],
+    rules: Rules,
+    unreadable: tuple[Fault, ...] = (),
+) -> Admission:
+    """Check one table where it lies.
 
     Parameters
     ----------
@@ -38,30 +118,42 @@ def admit(
         How its columns and values map.
     relation : str
         The source in its own columns.
-    columns : dict
-        Columns of the tables admitted before; this one is added.
-    zone, unit, data_cutoff
-        As in `Project`; without a data cutoff rows after it are not faults.
-    set_aside : Path or None
-        Folder for the rows that fail; None writes nothing.
-
-    Returns
-    -------
-    TableCheck
-        What was found. Where it has fatal faults, there is no ``base.<table>``.
+    admitted : mapping of str to Admitted
+        The tables admitted before, which references may point to.
+    rules : Rules
+        What holds for all tables.
+    unreadable : tuple of Fault
+        Lines of the source that could not be read at all; they are counted as set aside.
     """
     schema = INPUT_TABLES[source.table]
-    types = engine.types(relation)
-    staging = stage(schema, relation, types, source, zone=zone, unit=unit)
-    check, good, bad = check_table(
-        engine, schema, staging, data_cutoff=data_cutoff, checked=columns
+    staging = stage(
+        schema,
+        relation,
+        engine.types(relation),
+        source,
+        zone=rules.zone,
+        unit=rules.unit,
+        pseudonymise=rules.pseudonymise,
     )
-    if check.fatal:
+    check, good, bad = check_table(
+        engine, schema, staging, data_cutoff=rules.data_cutoff, checked=admitted
+    )
+    check = _with_unreadable(check, unreadable)
+    columns = _columns(staging)
+    return Admission(admitted=Admitted(columns=columns, check=check), good=good, bad=bad)
+
+
+def _columns(staging: Staging) -> tuple[str, ...]:
+    return (*staging.present, *staging.attributes)
+
+
+def _with_unreadable(check: TableCheck, unreadable: tuple[Fault, ...]) -> TableCheck:
+    lost = sum(fault.rows for fault in unreadable)
+    if not lost:
         return check
-    if bad and set_aside is not None:
-        set_aside.mkdir(parents=True, exist_ok=True)
-        path = str(set_aside / f"{source.table}.parquet")
-        engine.execute(f"copy ({bad}) to {literal(path)} (format parquet)")
-    engine.execute(f"create table base.{identifier(source.table)} as {good}")
-    columns[source.table] = (*staging.present, *staging.attributes)
-    return check
+    return replace(
+        check,
+        rows=check.rows + lost,
+        set_aside=check.set_aside + lost,
+        faults=(*check.faults, *unreadable),
+    )

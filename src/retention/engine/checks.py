@@ -15,7 +15,7 @@ from typing import Protocol
 from retention.errors import SchemaError
 from retention.schemas import Column, Severity, TableSchema
 
-from .staging import Staging, period_end
+from .staging import SOURCE_ROW, Staging, period_end
 from .text import identifier, literal
 
 __all__ = ["CheckReport", "Fault", "TableCheck", "check_table"]
@@ -124,6 +124,17 @@ class CheckReport:
         """Every fault of every table."""
         return tuple(fault for check in self.tables.values() for fault in check.faults)
 
+    @property
+    def fatal(self) -> tuple[Fault, ...]:
+        """Every fault for which a whole table cannot be used."""
+        return tuple(fault for check in self.tables.values() for fault in check.fatal)
+
+    def raise_for_fatal(self) -> None:
+        """Raise `SchemaError` if a table as a whole cannot be used."""
+        if self.fatal:
+            names = dict.fromkeys(fault.table for fault in self.fatal)
+            raise SchemaError(", ".join(names), [f"{fault.table}: {fault}" for fault in self.fatal])
+
 
 class _Engine(Protocol):
     def execute(self, sql: str) -> None: ...
@@ -208,12 +219,13 @@ def _missing(schema: TableSchema, staging: Staging) -> Fault | None:
     if not staging.missing:
         return None
     names = ", ".join(staging.missing)
+    there = ", ".join(staging.available[:20]) or "none"
     return Fault(
         table=schema.name,
         column=names,
         rule="required_column",
         severity="error",
-        sentence=f"missing column: {names}",
+        sentence=f"missing column: {names} (the source has: {there})",
         remedy=f"map it under [tables.{schema.name}.columns] in retention.toml",
     )
 
@@ -417,23 +429,28 @@ def _split(
     if not errors and not doubles:
         return f"select {columns} from {source} as staged", ""
     broken = [
-        f"case when {check.broken} then {literal(check.rule + ';')} else '' end" for check in errors
+        f"case when {check.broken} then {literal(check.rule + '; ')} else '' end"
+        for check in errors
     ]
     rules = " || ".join(broken) or "''"
-    marked = f"select {columns}, {rules} as broken_rules from {source} as staged"
+    marked = f"select {columns}, {SOURCE_ROW}, {rules} as broken_rules from {source} as staged"
     if doubles:
         key = [*_key(schema, staging)]
         keys = ", ".join(map(identifier, key))
         order = ", ".join(map(identifier, names))
-        marked = (
-            f"select {columns}, broken_rules || case when {identifier(key[0])} is not null and"
+        copy = (
+            f"{identifier(key[0])} is not null and"
             f" row_number() over (partition by {keys} order by broken_rules, {order}) > 1"
-            f" then 'key_repeated;' else '' end as broken_rules from ({marked})"
+        )
+        marked = (
+            f"select {columns}, {SOURCE_ROW},"
+            f" broken_rules || case when {copy} then 'key_repeated; ' else '' end as broken_rules"
+            f" from ({marked})"
         )
     good = f"select {columns} from ({marked}) where broken_rules = ''"
     bad = (
-        f"select {columns}, rtrim(broken_rules, ';') as failed_rules from ({marked})"
-        " where broken_rules <> ''"
+        f"select rtrim(broken_rules, '; ') as failed_rules, {columns}, {SOURCE_ROW}"
+        f" from ({marked}) where broken_rules <> ''"
     )
     return good, bad
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,30 @@ class Embedded:
         """Return the columns of a relation and their types."""
         return {row[0]: row[1] for row in self.rows(f"describe select * from {relation}")}
 
-    def adopt(self, relation: str, table: pa.Table) -> None:
-        """Copy an Arrow table into the database under a qualified name."""
+    def set_secret(self, name: str, value: str) -> None:
+        """Set a variable of the session without writing its value into any SQL text."""
+        self.connection.execute(f"set variable {identifier(name)} = ?", [value])
+
+    def adopt(self, relation: str, table: pa.Table | pa.RecordBatchReader) -> None:
+        """Copy an Arrow table or stream into the database under a qualified name."""
         self.connection.register("adopted", table)
         try:
             self.execute(f"create table {relation} as select * from adopted")
         finally:
             self.connection.unregister("adopted")
+
+    def drop(self, relation: str) -> None:
+        """Forget a table or view, if it is there."""
+        kind = "view" if self._is_view(relation) else "table"
+        self.execute(f"drop {kind} if exists {relation}")
+
+    def _is_view(self, relation: str) -> bool:
+        schema, _, name = relation.partition(".")
+        found = self.rows(
+            f"select 1 from duckdb_views() where schema_name = {literal(schema)}"
+            f" and view_name = {literal(name.strip(chr(34)))}"
+        )
+        return bool(found)
 
     def scope(self, views: Mapping[str, str]) -> Embedded:
         """Return the same database, seen through views of the given names and queries."""
@@ -98,20 +116,26 @@ class Embedded:
         self.connection.close()
 
 
-class _clear_errors:  # noqa: N801
-    """Turns the engine's errors into ours, with what to do."""
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn the engine's errors into ours, with what to do."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise TemporaryError(
+            "the query needs more memory than [engine] memory_limit and the spill folder give; "
+            "raise the limit, free the disk, or set fewer threads"
+        ) from error
+    except duckdb.IOException as error:
+        if "No space left" in str(error):
+            raise TemporaryError("no space left on a disk; free some and run again") from error
+        raise DataError(f"a file could not be read or written: {_first_line(error)}") from error
+    except (duckdb.InvalidInputException, duckdb.SerializationException) as error:
+        raise DataError(f"a file is damaged or unreadable: {_first_line(error)}") from error
 
-    def __enter__(self) -> None:
-        return None
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, duckdb.OutOfMemoryException):
-            raise TemporaryError(
-                "the query needs more memory than [engine] memory_limit and the spill folder give; "
-                "raise the limit, free the disk, or set fewer threads"
-            ) from error
-        if isinstance(error, duckdb.IOException):
-            raise DataError(f"a file could not be read or written: {error}") from error
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 def frame_of(table: pa.Table) -> pd.DataFrame:

@@ -15,8 +15,10 @@ from retention.window import Unit
 
 from .text import identifier, literal
 
-__all__ = ["Staging", "period_end", "stage"]
+__all__ = ["SOURCE_ROW", "Staging", "period_end", "stage"]
 
+SOURCE_ROW = '"source row"'
+_IDS = ("customer_id", "employee_id", "manager_id")
 _TEXT = ("VARCHAR", "CHAR", "TEXT", "STRING")
 _TRUE = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE = ("false", "f", "no", "n", "0", "0.0")
@@ -44,19 +46,23 @@ class Staging:
     ----------
     sql : str
         A query with each contract column that the source has, each attribute, and for each
-        contract column a boolean ``given <name>``: the source held something.
+        contract column a boolean ``given <name>``: the source held something; and the source's own
+        row as the struct ``source row``.
     present : tuple of str
         Contract columns that the source has.
     attributes : tuple of str
         Columns carried along beyond the contract.
     missing : tuple of str
         Required columns that the source does not have, under the source's name.
+    available : tuple of str
+        The source's own columns.
     """
 
     sql: str
     present: tuple[str, ...]
     attributes: tuple[str, ...]
     missing: tuple[str, ...]
+    available: tuple[str, ...]
 
 
 def stage(
@@ -67,6 +73,7 @@ def stage(
     *,
     zone: str,
     unit: Unit,
+    pseudonymise: bool = False,
 ) -> Staging:
     """Write the query that turns a source into a table of the contract.
 
@@ -82,9 +89,12 @@ def stage(
         How names and values map.
     zone, unit : str
         Zone in which timestamps become dates; unit for periods given as dates.
+    pseudonymise : bool
+        Replace ids by a keyed hash and leave personal columns out.
     """
+    hidden = schema.personal if pseudonymise else ()
     names = {column.name: source.columns.get(column.name, column.name) for column in schema.columns}
-    present = tuple(name for name in schema.names if names[name] in types)
+    present = tuple(name for name in schema.names if names[name] in types and name not in hidden)
     taken = {names[name] for name in present}
     attributes = tuple(
         name for name in source.keep if name in types and name not in taken and name not in schema
@@ -96,17 +106,24 @@ def stage(
         is_text = kind.startswith(_TEXT) or bool(source.values.get(name))
         shape = "VARCHAR" if is_text else kind
         typed = _typed(schema[name], raw, shape, source, zone, unit)
+        if pseudonymise and name in _IDS:
+            typed = _pseudonym(typed)
         parts.append(f"{typed} as {identifier(name)}")
         parts.append(f"({raw}) is not null as {identifier('given ' + name)}")
     for name in attributes:
         kind = types[name].upper()
         raw = _mapped(identifier(name), kind, source.values.get(name, {}))
         parts.append(f"{_attribute(raw, kind)} as {identifier(name)}")
+    if pseudonymise:
+        parts.append(f"struct_pack({', '.join(map(identifier, present))}) as {SOURCE_ROW}")
+    else:
+        parts.append(f"src as {SOURCE_ROW}")
     return Staging(
-        sql=f"select {', '.join(parts) or '1 as nothing'} from {relation}",
+        sql=f"select {', '.join(parts)} from {relation} as src",
         present=present,
         attributes=attributes,
         missing=tuple(names[name] for name in schema.required if names[name] not in types),
+        available=tuple(types),
     )
 
 
@@ -206,6 +223,12 @@ def period_end(label: str) -> str:
     )
 
 
+def _pseudonym(text: str) -> str:
+    """Return SQL for a keyed hash; the key is hashed in twice, so that it cannot be extended."""
+    key = "getvariable('pseudonym_key')"
+    return f"substr(sha256({key} || sha256({key} || ({text}))), 1, 16)"
+
+
 def _boolean(raw: str, kind: str) -> str:
     if kind == "BOOLEAN":
         return raw
@@ -218,5 +241,5 @@ def _boolean(raw: str, kind: str) -> str:
 
 def _decimal_point(raw: str, source: TableSource) -> str:
     if source.decimal == ",":
-        return f"replace(replace(replace({raw}, '.', ''), ' ', ''), ',', '.')"
+        return f"replace(regexp_replace({raw}, '[.\\s\u00a0\u202f]', '', 'g'), ',', '.')"
     return raw

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -16,10 +16,11 @@ from retention.project import TableSource
 from retention.schemas import INPUT_TABLES, Column, TableSchema
 from retention.window import Window
 
-from .admission import admit
-from .checks import CheckReport, TableCheck
+from .admission import Admitted, Rules, examine
+from .checks import CheckReport
 from .embedded import Embedded
 from .staging import period_end
+from .store import Store
 from .text import identifier, literal, render
 
 __all__ = ["Base", "Engine", "Tables"]
@@ -52,8 +53,15 @@ class Base:
 
     engine: Engine
     data_cutoff: date
-    columns: Mapping[str, tuple[str, ...]]
-    check: CheckReport = field(default_factory=lambda: CheckReport(MappingProxyType({})))
+    admitted: Mapping[str, Admitted]
+    store: Store | None = None
+    refused: CheckReport = CheckReport(MappingProxyType({}))  # noqa: RUF009 - frozen
+
+    @property
+    def check(self) -> CheckReport:
+        """What the checks found, in the tables that are used and in those that cannot be."""
+        used = {name: table.check for name, table in self.admitted.items()}
+        return CheckReport({**used, **self.refused.tables})
 
 
 class Tables:
@@ -96,7 +104,9 @@ class Tables:
         self.items = MappingProxyType(dict(items or {}))
         self._base = base
         self._known = {
-            name: columns for name, columns in base.columns.items() if self._datable(name, columns)
+            name: table.columns
+            for name, table in base.admitted.items()
+            if self._datable(name, table.columns)
         }
         self._engine: Engine = base.engine.scope(
             {name: self._view(INPUT_TABLES[name], columns) for name, columns in self._known.items()}
@@ -141,12 +151,11 @@ class Tables:
                 f"unknown tables {', '.join(unknown)}; known: {', '.join(INPUT_TABLES)}"
             )
         engine = Embedded()
-        columns: dict[str, tuple[str, ...]] = {}
-        found: dict[str, TableCheck] = {}
+        admitted: dict[str, Admitted] = {}
         for name in INPUT_TABLES:
             if name in frames:
-                found[name] = _admit_frame(engine, name, frames[name], window, columns)
-        base = Base(engine, window.cutoff, MappingProxyType(columns), CheckReport(found))
+                admitted[name] = _admit_frame(engine, name, frames[name], window, admitted)
+        base = Base(engine, window.cutoff, MappingProxyType(admitted))
         return cls(base, window, currency=currency, minimum_n=minimum_n, items=items)
 
     def __contains__(self, name: object) -> bool:
@@ -272,8 +281,8 @@ def _admit_frame(
     name: str,
     frame: pd.DataFrame,
     window: Window,
-    columns: dict[str, tuple[str, ...]],
-) -> TableCheck:
+    admitted: Mapping[str, Admitted],
+) -> Admitted:
     schema = INPUT_TABLES[name]
     if any(index is not None for index in frame.index.names):
         frame = frame.reset_index()
@@ -281,20 +290,24 @@ def _admit_frame(
     engine.adopt(relation, _arrow(name, frame))
     keep = tuple(str(column) for column in frame.columns if column not in schema)
     source = TableSource(table=name, format="frame", keep=keep)
-    check = admit(engine, source, relation, columns, zone=window.zone, unit=window.unit)
-    check.raise_for_errors()
-    return check
+    rules = Rules(zone=window.zone, unit=window.unit)
+    admission = examine(engine, source, relation, admitted, rules)
+    admission.admitted.check.raise_for_errors()
+    admission.as_table(engine)
+    engine.execute(f"drop table {relation}")
+    return admission.admitted
 
 
 def _arrow(name: str, frame: pd.DataFrame) -> pa.Table:
     """Return a frame as Arrow; a column of mixed objects becomes text."""
     columns = {}
-    for column in frame.columns:
+    seen: dict[str, str] = {}
+    for column in map(str, frame.columns):
+        if (other := seen.setdefault(column.lower(), column)) != column or column in columns:
+            raise SchemaError(name, [f"columns {other} and {column} differ by case only, or not"])
         values = frame[column]
-        if isinstance(values, pd.DataFrame):
-            raise SchemaError(name, [f"column {column} twice; rename one"])
         try:
-            columns[str(column)] = pa.Array.from_pandas(values)
+            columns[column] = pa.Array.from_pandas(values)
         except (pa.ArrowInvalid, pa.ArrowTypeError):
-            columns[str(column)] = pa.Array.from_pandas(values.astype("string"))
+            columns[column] = pa.Array.from_pandas(values.astype("string"))
     return pa.table(columns)
