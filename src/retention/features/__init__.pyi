@@ -4,3 +4,17 @@ from .durations import build_durations as build_durations
 from .spell_dates import SpellDates as SpellDates
 from .spell_dates import build_spell_dates as build_spell_dates
 from .spells import pattern_sources as pattern_sources
+from .profile import build_profile as build_profile
+from .purchase_habits import build_favourites as build_favourites
+from .purchase_habits import build_payment as build_payment
+from .purchase_habits import build_preference as build_preference
+from .purchase_habits import build_price_response as build_price_response
+from .purchase_habits import build_trade as build_trade
+from .relationship_state import build_bond_history as build_bond_history
+from .relationship_state import build_contact_history as build_contact_history
+from .relationship_state import build_contract_state as build_contract_state
+from .relationship_state import build_last_answers as build_last_answers
+from .relationship_state import build_service_history as build_service_history
+from .relationship_state import build_wallet_share as build_wallet_share
+from .value import MEASURES as MEASURES
+from .value import build_value as build_value
