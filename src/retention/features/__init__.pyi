@@ -1,9 +1,6 @@
 # The door of this folder: what is imported from here is public, one name a line.
 from .cube import build_cube as build_cube
 from .durations import build_durations as build_durations
-from .spell_dates import SpellDates as SpellDates
-from .spell_dates import build_spell_dates as build_spell_dates
-from .spells import pattern_sources as pattern_sources
 from .profile import build_profile as build_profile
 from .purchase_habits import build_favourites as build_favourites
 from .purchase_habits import build_payment as build_payment
@@ -16,5 +13,8 @@ from .relationship_state import build_contract_state as build_contract_state
 from .relationship_state import build_last_answers as build_last_answers
 from .relationship_state import build_service_history as build_service_history
 from .relationship_state import build_wallet_share as build_wallet_share
+from .spell_dates import SpellDates as SpellDates
+from .spell_dates import build_spell_dates as build_spell_dates
+from .spells import pattern_sources as pattern_sources
 from .value import MEASURES as MEASURES
 from .value import build_value as build_value
