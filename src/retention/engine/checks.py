@@ -197,7 +197,7 @@ def check_table(
         )
         return TableCheck(table=schema.name, faults=(empty,)), "", ""
     doubles = _count_key(engine, schema, staging, source, total)
-    faults = [*faults, *doubles]
+    faults = [*faults, *doubles, *_count_early(engine, schema, staging, source, total, checked)]
     broken = [check for check in checks if any(f.rule == check.rule for f in faults)]
     errors = [check for check in broken if check.severity == "error"]
     good, bad = _split(schema, staging, source, errors, bool(doubles))
@@ -417,6 +417,44 @@ def _count_key(
             of=total,
             ids=tuple(map(str, ids)) if isinstance(ids, list) else (),
             id_column=_id(schema, staging),
+        )
+    ]
+
+
+def _count_early(
+    engine: _Engine,
+    schema: TableSchema,
+    staging: Staging,
+    source: str,
+    total: int,
+    checked: Iterable[str],
+) -> list[Fault]:
+    """Count rows dated before the customer was won: a hint that an acquisition date is wrong."""
+    day = schema.dated
+    known = day in staging.present and schema[day].kind == "date"
+    if "customers" not in checked or schema.name == "customers" or not known:
+        return []
+    if "customer_id" not in staging.present:
+        return []
+    rows, ids = engine.rows(
+        f"select count(*), min(staged.customer_id, 3) from {source} as staged"
+        " join base.customers as c on staged.customer_id = c.customer_id"
+        f" where staged.{identifier(day)} < c.acquired_on"
+    )[0]
+    if not rows:
+        return []
+    return [
+        Fault(
+            table=schema.name,
+            column=day,
+            rule="after_acquired_on",
+            severity="warning",
+            sentence=f"{day} before acquired_on of the customer",
+            remedy="check acquired_on: tenure is counted from it",
+            rows=int(str(rows)),
+            of=total,
+            ids=tuple(map(str, ids)) if isinstance(ids, list) else (),
+            id_column="customer_id",
         )
     ]
 
