@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .columns import Floats, Ints, days, ids, money, words
+from .employees import employee_ids, on_duty
 from .firm import BRANCHES, REGIONS, branch_region
 from .traits import SEGMENTS
 from .world import World
@@ -46,6 +47,7 @@ def customers(world: World) -> pd.DataFrame:
             "industry": words(INDUSTRIES, rng.integers(0, len(INDUSTRIES), size=n)),
             "size": words(SIZES, np.searchsorted([9.5, 49.5, 249.5], staff)),
             "channel": words(CHANNELS, rng.choice(4, size=n, p=[0.35, 0.2, 0.25, 0.2])),
+            "manager_id": employee_ids(_managers(world, branch, rng)),
             "acquisition_cost": money(_cost(segment, rng)),
             "branch": words(BRANCHES, branch),
         }
@@ -56,6 +58,12 @@ def customers(world: World) -> pd.DataFrame:
 def acquired_days(world: World) -> Ints:
     """Return the day on which each contract customer was first won."""
     return world.calendar.firsts[world.traits.month] + world.traits.day - 1
+
+
+def _managers(world: World, branch: Ints, rng: np.random.Generator) -> Ints:
+    """Return who of the sales staff of the branch looks after the customer at the cutoff."""
+    today = np.full(len(branch), world.calendar.cutoff_day - 1)
+    return on_duty(world.firm, branch, np.zeros(len(branch), dtype=np.int64), today, rng)
 
 
 def _names(number: Ints) -> pd.Series:

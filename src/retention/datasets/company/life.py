@@ -10,20 +10,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .calendar import Calendar
 from .columns import NEVER, Floats, Ints, Mask
 from .firm import Firm
 from .parameters import CompanyParameters
+from .timeline import Calendar
 from .traits import SEGMENTS, Traits
 
-__all__ = ["Life", "Log", "Mechanism", "Stage", "Step", "live"]
+__all__ = ["CAUSES", "Life", "Log", "Mechanism", "Stage", "Step", "live"]
 
 Table = dict[str, NDArray[Any]]
+
+CAUSES = ("price", "service", "relationship", "structural", "ours")
 
 
 class Log:
@@ -52,6 +54,8 @@ class Stage:
     traits: Traits
     satisfaction: Floats
     began: Ints  # month in which the running contract began; -1 while there is none
+    complaining: Mask  # whether a complaint is open on the first day of the step
+    terms: dict[str, Floats] = field(default_factory=dict)  # of the log hazard, of the step
     logs: dict[str, Log] = field(default_factory=lambda: defaultdict(Log))
 
     @property
@@ -76,16 +80,32 @@ class Step:
     tenure: Ints
 
 
-class Mechanism(Protocol):
-    """A cause of staying or leaving; it keeps its own state."""
+class Mechanism:
+    """A cause of staying or leaving, which keeps its own state; by itself it does nothing.
 
-    def __init__(self, stage: Stage) -> None: ...
+    Parameters
+    ----------
+    stage : Stage
+        The customers and what the mechanisms share.
+    """
 
-    def log_hazard(self, step: Step) -> Floats | float:
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    def log_hazard(self, step: Step) -> Floats:
         """Return what is added to the log hazard, as the case is on the first day."""
+        return np.zeros(self.stage.n)
 
-    def happen(self, step: Step, rng: np.random.Generator) -> Floats | float:
+    def log_demand(self, step: Step) -> Floats:
+        """Return what is added to the logarithm of the rate of orders in the step."""
+        return np.zeros(self.stage.n)
+
+    def happen(self, step: Step, rng: np.random.Generator) -> Floats:
         """Draw what happens in the step, log it, and return the shock to satisfaction."""
+        return np.zeros(self.stage.n)
+
+    def left(self, who: Ints) -> None:
+        """Forget what does not outlive a contract."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +114,19 @@ class Life:
 
     ``log_hazard`` and ``satisfaction`` hold one value a customer and month, as on the first day
     of the step; not a number where there was no contract. ``days`` counts the days with a
-    contract in each step, ``tenure`` the month of tenure from 1. ``spells`` has the columns
-    customer, began (day) and ended (day, `NEVER` if still running).
+    contract in each step, ``tenure`` the month of tenure from 1, ``terms`` the part of each
+    mechanism in the log hazard. ``spells`` has the columns customer, began (day), ended (day,
+    `NEVER` if still running) and cause (place in `CAUSES`, -1 if still running).
     """
 
     spells: Table
     events: dict[str, Table]
     log_hazard: Floats
     satisfaction: Floats
+    log_demand: Floats
     days: Ints
     tenure: Ints
+    terms: dict[str, Floats]
 
     def take(self, keep: Ints) -> Life:
         """Return the lives of the customers at the places `keep`, which rise."""
@@ -114,8 +137,10 @@ class Life:
             {name: _of(events, place) for name, events in self.events.items()},
             self.log_hazard[keep],
             self.satisfaction[keep],
+            self.log_demand[keep],
             self.days[keep],
             self.tenure[keep],
+            {name: values[keep] for name, values in self.terms.items()},
         )
 
 
@@ -129,31 +154,56 @@ def live(
     stage: Stage, mechanisms: dict[str, Mechanism], rngs: dict[str, np.random.Generator]
 ) -> Life:
     """Run through all months."""
-    shape = (stage.n, stage.calendar.n_months)
-    unknown = np.full(shape, np.nan)
-    none = np.zeros(shape, dtype=np.int64)
-    history = Life({}, {}, unknown, unknown.copy(), none, none.copy())
+    history = _blank(stage, mechanisms)
     carried = np.zeros(stage.n)
+    leaving = Leaving(stage)
     for month in range(stage.calendar.n_months):
         stage.began[stage.traits.month == month] = month
+        leaving.come_back(month, rngs["coming back"])
         stage.satisfaction = _satisfaction(stage, carried, month)
         step = _step(stage, month)
-        log_hazard = _own_hazard(stage, step)
-        for mechanism in mechanisms.values():
-            log_hazard = log_hazard + mechanism.log_hazard(step)
-        history.log_hazard[step.active, month] = log_hazard[step.active]
-        history.satisfaction[step.active, month] = stage.satisfaction[step.active]
-        step = _leave(stage, step, log_hazard, rngs["leaving"])
-        history.tenure[:, month] = step.tenure
-        history.days[:, month] = np.where(step.active, step.last - step.start, 0)
+        stage.terms = {name: m.log_hazard(step) for name, m in mechanisms.items()}
+        log_hazard = sum(stage.terms.values(), start=_own_hazard(stage, step))
+        log_demand = sum((m.log_demand(step) for m in mechanisms.values()), np.zeros(stage.n))
+        gone = leaving.leave(step, log_hazard, rngs["leaving"])
+        step = replace(step, last=np.where(gone > 0, gone, step.end))
+        _remember(history, stage, step, log_hazard, log_demand)
         shock = stage.parameters.satisfaction.shock_sd * rngs["mood"].normal(size=stage.n)
         for name, mechanism in mechanisms.items():
             shock = shock + mechanism.happen(step, rngs[name])
+            mechanism.left(np.flatnonzero(gone > 0))
         carried = stage.parameters.satisfaction.memory * carried + shock
-    _still_here(stage)
+    leaving.close_books()
     events = {name: log.table() for name, log in stage.logs.items()}
     spells = events.pop("spells")
     return replace(history, spells=spells, events=events)
+
+
+def _blank(stage: Stage, mechanisms: dict[str, Mechanism]) -> Life:
+    shape = (stage.n, stage.calendar.n_months)
+    return Life(
+        spells={},
+        events={},
+        log_hazard=np.full(shape, np.nan),
+        satisfaction=np.full(shape, np.nan),
+        log_demand=np.zeros(shape),
+        days=np.zeros(shape, dtype=np.int64),
+        tenure=np.zeros(shape, dtype=np.int64),
+        terms={name: np.zeros(shape) for name in mechanisms},
+    )
+
+
+def _remember(
+    history: Life, stage: Stage, step: Step, log_hazard: Floats, log_demand: Floats
+) -> None:
+    month, active = step.month, step.active
+    history.log_hazard[active, month] = log_hazard[active]
+    history.satisfaction[active, month] = stage.satisfaction[active]
+    history.log_demand[:, month] = log_demand
+    history.days[:, month] = np.where(active, step.last - step.start, 0)
+    history.tenure[:, month] = step.tenure
+    for name, term in stage.terms.items():
+        history.terms[name][:, month] = term
 
 
 def _satisfaction(stage: Stage, carried: Floats, month: int) -> Floats:
@@ -172,11 +222,10 @@ def _own_hazard(stage: Stage, step: Step) -> Floats:
     """Return the part of the log hazard from tenure, segment, price, satisfaction, warmth."""
     hazard, traits = stage.parameters.hazard, stage.traits
     segment = np.array([hazard.segment.get(name, 0.0) for name in SEGMENTS])
-    rivals = stage.firm.rival_log_index[max(step.month - 1, 0)]
     return (
         tenure_log_hazard(stage.parameters, step.tenure)
         + segment[traits.segment]
-        + hazard.price * (traits.price_gap - rivals)
+        + hazard.price * price_gap(stage, step)
         + satisfaction_log_hazard(stage.parameters, stage.satisfaction)
         + hazard.warmth * traits.warmth
     )
@@ -201,24 +250,67 @@ def satisfaction_log_hazard(parameters: CompanyParameters, satisfaction: Floats)
     )
 
 
-def _leave(stage: Stage, step: Step, log_hazard: Floats, rng: np.random.Generator) -> Step:
-    """Return the step with the days of leaving; those who leave have no contract after it."""
-    # both draws are made for everybody, so that a changed effect moves nobody else's fate
-    chance, when = rng.random(stage.n), rng.random(stage.n)
-    leaves = step.active & (chance < -np.expm1(-np.exp(log_hazard)))
-    # (start, end]: an end on the anniversary is still in this month of tenure
-    left_on = step.start + 1 + np.floor(when * (step.end - step.start)).astype(np.int64)
-    _log_spells(stage, np.flatnonzero(leaves), left_on[leaves])
-    stage.began[leaves] = -1
-    last = np.where(leaves, left_on, step.end)
-    return Step(step.month, step.start, step.end, last, step.active, step.tenure)
+class Leaving:
+    """Who leaves when and why, and who comes back."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.month = np.full(stage.n, -1)
+        self.cause = np.full(stage.n, -1)
+
+    def leave(self, step: Step, log_hazard: Floats, rng: np.random.Generator) -> Ints:
+        """End contracts; return the day of leaving, -1 for those who stay."""
+        stage = self.stage
+        # drawn for everybody, so that a changed effect moves nobody else's fate
+        chance, when, why = rng.random((3, stage.n))
+        leaves = step.active & (chance < -np.expm1(-np.exp(log_hazard)))
+        # (start, end]: an end on the anniversary is still in this month of tenure
+        left_on = step.start + 1 + np.floor(when * (step.end - step.start)).astype(np.int64)
+        shares = cause_shares(stage, step).cumsum(axis=1)
+        cause = (why[:, None] > shares[:, :-1]).sum(axis=1)
+        who = np.flatnonzero(leaves)
+        self._log(who, left_on[who], cause[who])
+        stage.began[who], self.month[who], self.cause[who] = -1, step.month, cause[who]
+        return np.where(leaves, left_on, -1)
+
+    def come_back(self, month: int, rng: np.random.Generator) -> None:
+        """Let some of those who left two to 24 months ago begin a new contract."""
+        exits, chance = self.stage.parameters.exits, rng.random(self.stage.n)
+        rate = np.array([exits.return_rate[name] for name in CAUSES] + [0.0])[self.cause]
+        away = month - self.month
+        back = (self.month >= 0) & (away >= 2) & (away <= 24) & (chance < rate)
+        self.stage.began[back] = month
+        self.month[back] = -1
+
+    def close_books(self) -> None:
+        """Log the contracts that still run."""
+        here = np.flatnonzero(self.stage.began >= 0)
+        self._log(here, np.full(len(here), NEVER), np.full(len(here), -1))
+
+    def _log(self, who: Ints, ended: Ints, cause: Ints) -> None:
+        stage = self.stage
+        began = stage.calendar.firsts[stage.began[who]] + stage.traits.day[who] - 1
+        stage.logs["spells"].add(customer=who, began=began, ended=ended, cause=cause)
 
 
-def _log_spells(stage: Stage, who: Ints, ended: Ints) -> None:
-    began = stage.calendar.firsts[stage.began[who]] + stage.traits.day[who] - 1
-    stage.logs["spells"].add(customer=who, began=began, ended=ended)
+def cause_shares(stage: Stage, step: Step) -> Floats:
+    """Return the chance of each cause, given that a customer leaves in the step; shape (n, 5)."""
+    exits, nothing = stage.parameters.exits, np.zeros(stage.n)
+    complained = stage.terms.get("complaints", nothing) > 0
+    visited = stage.terms.get("contacts", nothing) < 0
+    scores = (
+        exits.price_0 + exits.price_gap * price_gap(stage, step),
+        exits.service_0
+        + exits.service_satisfaction * stage.satisfaction
+        + exits.service_complaint * complained,
+        exits.relationship_0 + exits.relationship_contact * visited,
+        nothing + exits.structural,
+        nothing + exits.ours,
+    )
+    weight = np.exp(np.stack(scores, axis=1))
+    return weight / weight.sum(axis=1, keepdims=True)
 
 
-def _still_here(stage: Stage) -> None:
-    here = np.flatnonzero(stage.began >= 0)
-    _log_spells(stage, here, np.full(len(here), NEVER))
+def price_gap(stage: Stage, step: Step) -> Floats:
+    """Return log(our price / list price) less the rivals' log index of the month before."""
+    return stage.traits.price_gap - stage.firm.rival_log_index[max(step.month - 1, 0)]

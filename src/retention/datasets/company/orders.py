@@ -12,7 +12,7 @@ from .customers import customer_ids
 from .firm import BRANCHES
 from .world import World
 
-__all__ = ["SERVICES", "orders"]
+__all__ = ["SERVICES", "orders", "orders_of", "price_response", "service_preference"]
 
 SERVICES = ("parcel", "pallet", "express", "storage", "customs", "insurance")
 _DAYS_A_MONTH = 30.4375
@@ -54,7 +54,8 @@ def _contract_lines(world: World) -> _Lines:
     who, month = np.nonzero(world.life.days)
     present = world.life.days[who, month]
     satisfaction = world.life.satisfaction[who, month]
-    rate = traits.order_rate[who] * np.exp(buying.satisfaction_log_rate * satisfaction)
+    log_rate = buying.satisfaction_log_rate * satisfaction + world.life.log_demand[who, month]
+    rate = traits.order_rate[who] * np.exp(log_rate)
     count = rng.poisson(rate * present / _DAYS_A_MONTH)
     who, month, present = (np.repeat(values, count) for values in (who, month, present))
     satisfaction, n = np.repeat(satisfaction, count), count.sum()
@@ -77,6 +78,24 @@ def _contract_lines(world: World) -> _Lines:
         returned=rng.random(n) < buying.return_share,
     )
     return _known(world, lines)
+
+
+def orders_of(world: World) -> pd.DataFrame:
+    """Return customer (place), day and amount of the orders of contract customers."""
+    lines = _contract_lines(world)
+    place = np.full(int(world.number.max(initial=0)) + 1, -1)
+    place[world.number] = np.arange(len(world.number))
+    return pd.DataFrame(
+        {
+            "customer": place[lines.number],
+            "ordered_on": days(lines.day),
+            "amount": _amount(lines),
+        }
+    )
+
+
+def _amount(lines: _Lines) -> Floats:
+    return np.where(lines.returned, -1.0, 1.0) * money(lines.gross * (1 - lines.discount))
 
 
 def price_response(world: World) -> Floats:
@@ -132,8 +151,7 @@ def _known(world: World, lines: _Lines) -> _Lines:
 
 def _rows(world: World, lines: _Lines) -> pd.DataFrame:
     rng, buying, n = world.streams.rng("order rows"), world.parameters.buying, len(lines.day)
-    sign = np.where(lines.returned, -1.0, 1.0)
-    amount = sign * money(lines.gross * (1 - lines.discount))
+    amount = _amount(lines)
     pay_mean = buying.days_to_pay * np.exp(
         -buying.days_to_pay_core * lines.core - buying.days_to_pay_satisfaction * lines.satisfaction
     )

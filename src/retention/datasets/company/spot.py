@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .calendar import Calendar
 from .columns import Floats, Ints
 from .parameters import CompanyParameters
+from .timeline import Calendar
 
 __all__ = ["SpotCustomers", "draw_spot"]
 

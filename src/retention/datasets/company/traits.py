@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from .calendar import Calendar
 from .columns import Floats, Ints, Mask
 from .firm import BRANCHES, LIST_PRICE
 from .parameters import CompanyParameters
+from .timeline import Calendar
 
 __all__ = ["SEGMENTS", "Traits", "draw_traits"]
 

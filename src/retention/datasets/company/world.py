@@ -8,12 +8,12 @@ from zlib import crc32
 
 import numpy as np
 
-from .calendar import Calendar
 from .columns import NEVER, Ints
 from .firm import Firm
 from .life import Life, Mechanism, Stage, live
 from .parameters import CompanyParameters
 from .spot import SpotCustomers, draw_spot
+from .timeline import Calendar
 from .traits import Traits, draw_traits
 
 __all__ = ["BLOCK", "Streams", "World", "make_world"]
@@ -100,9 +100,11 @@ def _live(
     mechanisms: Mapping[str, type[Mechanism]],
 ) -> Life:
     n = len(traits)
-    stage = Stage(parameters, calendar, firm, traits, np.zeros(n), np.full(n, -1))
+    stage = Stage(
+        parameters, calendar, firm, traits, np.zeros(n), np.full(n, -1), np.zeros(n, dtype=bool)
+    )
     working = {name: kind(stage) for name, kind in mechanisms.items()}
-    purposes = ("leaving", "mood", *mechanisms)
+    purposes = ("leaving", "coming back", "mood", *mechanisms)
     return live(stage, working, {name: streams.rng(f"life {name}") for name in purposes})
 
 
