@@ -76,7 +76,9 @@ def make_world(
         candidates = int(1.3 * candidates)
     # candidates are alike, so the first that the records know are a fair sample of those
     keep = seen[:n_contract]
-    unseen = int(keep[-1]) + 1 - n_contract if n_contract else 0
+    drawn = np.arange(int(keep[-1]) + 1 if n_contract else 0)
+    early = traits.month[drawn] < calendar.start_month
+    unseen = int(early.sum() - early[keep].sum())
     return World(
         parameters=parameters,
         calendar=calendar,
