@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .columns import days, ids, money, words
-from .customers import customer_ids
+from .columns import Floats, Ints, days, ids, money, words
+from .customers import acquired_days, customer_ids
 from .firm import RIVALS
 from .world import World
 
@@ -20,7 +20,9 @@ def choices(world: World) -> pd.DataFrame:
     """Return the decisions of the panel: conditional logit with tastes that differ."""
     rng, p = world.streams.rng("choices"), world.parameters.market
     number = np.concatenate([world.number, world.spot_number])
-    number = number[rng.random(len(number)) < p.choice_panel]
+    since = np.concatenate([acquired_days(world), world.spot.acquired])
+    panel = rng.random(len(number)) < p.choice_panel
+    number, since = number[panel], np.maximum(since[panel], world.calendar.start_day)
     n, occasions, k = len(number), p.choice_occasions, len(ALTERNATIVES)
     taste = _LEVEL + p.choice_taste_sd * rng.normal(size=(n, k))
     slope = p.choice_price + p.choice_price_sd * rng.normal(size=n)
@@ -32,14 +34,13 @@ def choices(world: World) -> pd.DataFrame:
         utility = taste + slope[:, None] * price[:, t] + p.choice_last * last + luck[:, t]
         chosen[:, t] = utility.argmax(axis=1)
         last = np.eye(k)[chosen[:, t]]
-    return _rows(world, number, price, chosen)
+    length = world.calendar.cutoff_day - since
+    day = since[:, None] + length[:, None] * (np.arange(occasions) + 1) // (occasions + 1)
+    return _rows(number, day, price, chosen)
 
 
-def _rows(world: World, number: np.ndarray, price: np.ndarray, chosen: np.ndarray) -> pd.DataFrame:
+def _rows(number: Ints, day: Ints, price: Floats, chosen: Ints) -> pd.DataFrame:
     n, occasions, k = price.shape
-    calendar = world.calendar
-    length = calendar.cutoff_day - calendar.start_day
-    day = calendar.start_day + (np.arange(occasions) + 1) * length // (occasions + 1)
     occasion = np.tile(np.repeat(np.arange(occasions), k), n)
     alternative = np.tile(np.arange(k), n * occasions)
     table = pd.DataFrame(
@@ -49,7 +50,7 @@ def _rows(world: World, number: np.ndarray, price: np.ndarray, chosen: np.ndarra
             "alternative": words(ALTERNATIVES, alternative),
             "chosen": np.repeat(chosen.ravel(), k) == alternative,
             "price": price.ravel(),
-            "decided_on": days(day[occasion]),
+            "decided_on": days(np.repeat(day.ravel(), k)),
         }
     )
     return table.sort_values(["customer_id", "occasion"], kind="stable", ignore_index=True)

@@ -11,7 +11,7 @@ from .firm import BRANCHES, REGIONS, branch_region
 from .traits import SEGMENTS
 from .world import World
 
-__all__ = ["customer_ids", "customers"]
+__all__ = ["acquired_days", "customer_ids", "customers"]
 
 INDUSTRIES = ("machinery", "food", "textiles", "chemicals", "electronics", "retail")
 CHANNELS = ("field sales", "partner", "web", "referral")

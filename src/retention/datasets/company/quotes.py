@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .columns import days, money, words
-from .customers import customer_ids
+from .customers import acquired_days, customer_ids
 from .firm import RIVALS
 from .world import World
 
@@ -22,7 +22,7 @@ def quotes(world: World) -> pd.DataFrame:
     place = np.repeat(np.arange(len(number)), count)
     n = len(place)
     day = rng.integers(calendar.start_day, calendar.cutoff_day, size=n)
-    acquired = _acquired(world)[place]
+    acquired = np.concatenate([acquired_days(world), world.spot.acquired])[place]
     kept = day >= acquired
     place, day, n = place[kept], day[kept], int(kept.sum())
     served = _served(world, place, day)
@@ -43,11 +43,6 @@ def quotes(world: World) -> pd.DataFrame:
         }
     )
     return table.sort_values(["quoted_on", "customer_id", "our_price"], ignore_index=True)
-
-
-def _acquired(world: World) -> np.ndarray:
-    won = world.calendar.firsts[world.traits.month] + world.traits.day - 1
-    return np.concatenate([won, world.spot.acquired])
 
 
 def _served(world: World, place: np.ndarray, day: np.ndarray) -> np.ndarray:
