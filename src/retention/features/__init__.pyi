@@ -1,4 +1,7 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .activity import build_activity as build_activity
+from .activity import build_cohorts as build_cohorts
+from .activity import build_inactivity as build_inactivity
 from .cube import build_cube as build_cube
 from .durations import build_durations as build_durations
 from .profile import build_profile as build_profile
