@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import settings
 
@@ -29,3 +30,17 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"RETENTION_REAL_DATA names {folder.name}, which is no folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def online_retail(real_data: Path) -> pd.DataFrame:
+    """One row an invoice of Online Retail 2009-2010, of the customers who are named."""
+    lines = pd.read_parquet(real_data / "online_retail_2009_2010.parquet")
+    lines = lines.dropna(subset=["CustomerID"])
+    lines["amount"] = lines["Quantity"] * lines["UnitPrice"]
+    lines["customer_id"] = lines["CustomerID"].astype(float).astype(int).astype(str)
+    lines["ordered_on"] = pd.to_datetime(lines["InvoiceDate"]).dt.normalize()
+    keys = ["InvoiceNo", "customer_id", "ordered_on"]
+    invoices = lines.groupby(keys, as_index=False)["amount"].sum().round({"amount": 2})
+    invoices["order_id"] = invoices["InvoiceNo"].astype(str)
+    return invoices.drop(columns="InvoiceNo")

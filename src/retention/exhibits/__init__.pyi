@@ -1,4 +1,11 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .customer_value import plot_customer_value as plot_customer_value
+from .customer_value import plot_customer_value_bridge as plot_customer_value_bridge
+from .customer_value import plot_customer_value_whale as plot_customer_value_whale
+from .customer_value import table_customer_value as table_customer_value
+from .customer_value import table_customer_value_bridge as table_customer_value_bridge
+from .customer_value import table_customer_value_dependence as table_customer_value_dependence
+from .customer_value import table_customer_value_migration as table_customer_value_migration
 from .numbers import format_cell as format_cell
 from .numbers import format_number as format_number
 from .numbers import number_texts as number_texts
