@@ -1,0 +1,120 @@
+"""Kernels for notebooks: this very Python, one thread for linear algebra, nothing left behind.
+
+The kernel talks through sockets in a private folder (TCP on Windows), so that no port can clash and
+nobody else on the machine can listen. Settings that would make two runs differ are fixed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Kernel", "load_machinery"]
+
+_THREADS = ("OPENBLAS", "OMP", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
+
+
+def load_machinery() -> None:
+    """Import papermill and nbconvert without the grammar that jsonschema compiles but never needs.
+
+    Half of their import time is ``rfc3987_syntax``, by which jsonschema would check international
+    web addresses; no notebook holds one in its structure.
+    """
+    grammar = "rfc3987_syntax"
+    absent = grammar not in sys.modules
+    if absent:
+        sys.modules[grammar] = None  # type: ignore[assignment]
+    try:
+        import papermill  # noqa: F401
+    finally:
+        if absent:
+            del sys.modules[grammar]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    one_thread = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
+    return one_thread | {
+        "IPYTHONDIR": str(folder),  # nobody's start-up files
+        "MPLBACKEND": "agg",
+        "PYTHONHASHSEED": "0",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "TZ": "UTC",
+    }
+
+
+def _manager(folder: Path) -> Any:
+    """Return a manager of one kernel that runs `sys.executable`, whatever is registered."""
+    from ipykernel.kernelspec import get_kernel_dict
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+
+    class OwnKernel(KernelSpecManager):  # type: ignore[misc]
+        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+            return KernelSpec(env=_environment(folder), resource_dir="", **get_kernel_dict())
+
+    class OwnManager(AsyncKernelManager):  # type: ignore[misc]
+        def client(self, **settings: Any) -> Any:
+            self.clients = [*getattr(self, "clients", ()), super().client(**settings)]
+            return self.clients[-1]
+
+    transport = "tcp" if os.name == "nt" else "ipc"
+    manager = OwnManager(
+        kernel_name="python3",
+        transport=transport,
+        kernel_spec_manager=OwnKernel(),
+        connection_file=str(folder / "k.json"),
+    )
+    if transport == "ipc":
+        manager.ip = str(folder / "k")
+    return manager
+
+
+class Kernel:
+    """One kernel and its private folder; `end` may be called from any thread, more than once."""
+
+    def __init__(self) -> None:
+        # not in the project: a socket's path must stay under 108 bytes
+        self.folder = Path(tempfile.mkdtemp(prefix="retention-"))
+        self.manager = _manager(self.folder)
+
+    @property
+    def process_id(self) -> int | None:
+        """The kernel's process, once it runs."""
+        provisioner = self.manager.provisioner
+        return getattr(provisioner, "pid", None) if provisioner is not None else None
+
+    def peak_memory(self) -> int | None:
+        """Return the most memory the kernel has used so far, in bytes, where the system tells."""
+        with contextlib.suppress(OSError, ValueError):
+            text = Path(f"/proc/{self.process_id}/status").read_text()
+            line = next(row for row in text.splitlines() if row.startswith("VmHWM"))
+            return int(line.split()[1]) * 1024
+        return None
+
+    def kill(self) -> None:
+        """End the kernel at once, with whatever it has started."""
+        process_id = self.process_id
+        if process_id is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.name == "nt":
+                os.kill(process_id, signal.SIGTERM)
+            else:
+                os.killpg(process_id, signal.SIGKILL)  # the kernel leads its own group
+
+    def end(self) -> None:
+        """End the kernel, give back its sockets and remove its folder."""
+        from jupyter_core.utils import run_sync
+
+        self.kill()
+        for client in getattr(self.manager, "clients", ()):
+            client.stop_channels()
+        with contextlib.suppress(Exception):  # it may be gone already; nothing more can be done
+            run_sync(self.manager.shutdown_kernel)(now=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
