@@ -1,34 +1,248 @@
-"""Arguments -> reports."""
+"""Arguments -> reports.
+
+Every command imports what it needs when it runs, so that ``retention --help`` answers at once.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
+if TYPE_CHECKING:
+    from retention.project import Project
+    from retention.reports import Archive, Order, Outcome
+    from retention.window import Period
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Group(click.Group):
+    """A group of commands that turns the package's errors into a message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error made on purpose becomes one line and its exit code."""
+        from retention.errors import RetentionError
+
+        try:
+            return super().invoke(ctx)
+        except RetentionError as error:
+            click.echo(f"retention: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+folder_option = click.option(
+    "--project",
+    "-C",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Folder of the project; the present one if left out.",
+)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="retention-research")
 def main() -> None:
-    """Retention research: check a company's tables and publish its periodic reports."""
+    """Retention research: check a company's tables and publish its periodic reports.
+
+    Exit codes: 0 published or up to date, 1 a notebook failed, 2 usage, 3 data, 4 a gate before
+    publishing, 75 try again later, 124 time limit, 130 and 143 interrupted, 138 kernel died.
+    """
+
+
+# init ---------------------------------------------------------------------------------------------
 
 
 @main.command()
-@click.option("--project", "folder", default=".", help="Folder of retention.toml.", metavar="DIR")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--name", default="", help="Of the company; the folder's if left out.")
+def init(folder: Path, name: str) -> None:
+    """Lay out a project in FOLDER: retention.toml, notebooks, data, reports."""
+    from retention.reports import lay_out_project
+
+    lay_out_project(folder, name)
+    click.echo(f"{folder} is ready. Say in retention.toml where your tables are, then:")
+    click.echo(f"retention check --project {folder}")
+
+
+@main.command()
+@folder_option
 @click.option("--strict", is_flag=True, help="Exit with 3 if any row is set aside.")
 @click.option("--json", "as_json", is_flag=True, help="Print data/check.json instead of text.")
-@click.pass_context
-def check(context: click.Context, folder: str, strict: bool, as_json: bool) -> None:
+def check(folder: Path, strict: bool, as_json: bool) -> None:
     """Validate the tables: what is wrong, where, and what is set aside."""
     from retention import reports
-    from retention.errors import RetentionError
 
-    try:
-        report, (page, saved) = reports.check_tables(folder)
-    except RetentionError as error:
-        click.echo(str(error), err=True)
-        context.exit(error.exit_code)
+    report, (page, saved) = reports.check_tables(folder)
     if as_json:
         click.echo(saved.read_text(encoding="utf-8"), nl=False)
     else:
         click.echo("\n".join(reports.check_lines(report)))
         click.echo(f"page: {page}")
-    context.exit(reports.exit_code(report, strict=strict))
+    sys.exit(reports.exit_code(report, strict=strict))
+
+
+# report -------------------------------------------------------------------------------------------
+
+
+@main.command()
+@folder_option
+@click.option("--period", "label", help="2026-10, 2026-W41, 2026-Q3, 2026; else the latest.")
+@click.option("--from", "first", help="First period of several.")
+@click.option("--to", "last", help="Last period of several; else the latest.")
+@click.option("--due", is_flag=True, help="Every finished period that has no report yet.")
+@click.option("--only", help="Notebooks by name, with commas between.")
+@click.option("--jobs", type=click.IntRange(1, 64), help="Notebooks at once.")
+@click.option("--lang", help="Language of the pages: en, zh.")
+@click.option("--force", is_flag=True, help="Run even if nothing changed.")
+@click.option("--cell-limit", type=click.IntRange(1), help="Seconds a cell may take.")
+@click.option("--run-limit", type=click.IntRange(1), help="Seconds a period may take.")
+def report(
+    folder: Path,
+    label: str | None,
+    first: str | None,
+    last: str | None,
+    due: bool,
+    only: str | None,
+    lang: str | None,
+    force: bool,
+    **limits: int | None,
+) -> None:
+    """Make and publish reports; prints the page."""
+    from retention.project import Project
+    from retention.reports import Archive
+
+    if sum(map(bool, (label, first or last, due))) > 1:
+        raise click.UsageError("give --period, or --from and --to, or --due")
+    project = Project.load(folder)
+    archive = Archive(project.root)
+    order = _order(project, only, lang, force, limits)
+    periods = _periods(project, archive, label, first, last, due)
+    if not periods:
+        click.echo("nothing is due")
+    code = 0
+    for period in periods:
+        outcome = _run(project, period, order)
+        code = code or outcome.exit_code
+        if outcome.exit_code in (75, 124, 130, 143):
+            break
+    sys.exit(code)
+
+
+def _order(
+    project: Project, only: str | None, lang: str | None, force: bool, given: dict[str, int | None]
+) -> Order:
+    from retention.reports import Limits, Order
+
+    settings = project.report
+    return Order(
+        only=tuple(name.strip() for name in only.split(",") if name.strip()) if only else (),
+        lang=lang or str(settings.get("language", "en")),
+        force=force,
+        limits=Limits(
+            cell_seconds=given["cell_limit"] or int(settings.get("cell_timeout", 600)),
+            run_seconds=given["run_limit"] or int(settings.get("run_timeout", 7200)),
+            jobs=given["jobs"] or int(settings.get("jobs", 1)),
+        ),
+    )
+
+
+def _periods(
+    project: Project,
+    archive: Archive,
+    label: str | None,
+    first: str | None,
+    last: str | None,
+    due: bool,
+) -> tuple[Period, ...]:
+    from retention.reports import due_periods, latest_period, local_today
+    from retention.window import Period
+
+    latest = latest_period(project)
+    if due:
+        return due_periods(project, archive.periods(), local_today(project))
+    if first or last:
+        end = Period.parse(last) if last else latest
+        return (Period.parse(first) if first else end).through(end)
+    return (Period.parse(label) if label else latest,)
+
+
+def _run(project: Project, period: Period, order: Order) -> Outcome:
+    from retention.errors import RetentionError
+    from retention.reports import Outcome, rebuild_index, run_report
+
+    told, done = _progress(period)
+    try:
+        outcome = run_report(project, period, order, told)
+    except RetentionError as error:
+        outcome = Outcome(
+            period=period, status="failed", exit_code=error.exit_code, reason=str(error)
+        )
+    done()
+    if outcome.exit_code:
+        click.echo(f"{period}: not published: {outcome.reason}", err=True)
+        if outcome.page:
+            click.echo(f"{period}: see {outcome.page}", err=True)
+    else:
+        rebuild_index(project, order.lang)
+        click.echo(f"{period}: {outcome.status}: {outcome.page}")
+    return outcome
+
+
+def _progress(period: Period) -> tuple[Callable[[str, int, int, float], None], Callable[[], None]]:
+    """Return what tells of progress: one line that changes on a terminal, plain lines elsewhere."""
+    if sys.stderr.isatty():
+
+        def told(name: str, done: int, total: int, seconds: float) -> None:
+            left = seconds / done * (total - done)
+            line = (
+                f"{period}: {name} {done}/{total} cells, {seconds:.0f} s, about {left:.0f} s left"
+            )
+            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+
+        return told, lambda: click.echo("\r\x1b[K", err=True, nl=False)
+
+    def finished(name: str, done: int, total: int, seconds: float) -> None:
+        if done == total:
+            click.echo(f"{period}: {name} done in {seconds:.1f} s", err=True)
+
+    return finished, lambda: None
+
+
+@main.command()
+@folder_option
+@click.option("--lang", help="Language of the page.")
+def index(folder: Path, lang: str | None) -> None:
+    """Make reports/index.html anew from the reports that are there."""
+    from retention.project import Project
+    from retention.reports import rebuild_index
+
+    project = Project.load(folder)
+    click.echo(rebuild_index(project, lang or str(project.report.get("language", "en"))))
+
+
+# running it every month ---------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["cron", "systemd", "windows", "airflow", "github"]))
+@folder_option
+def schedule(kind: str, folder: Path) -> None:
+    """Print a recipe that runs `retention report --due` every night."""
+    from retention.reports import schedule_recipe
+
+    click.echo(schedule_recipe(kind, folder.resolve(), sys.executable))
+
+
+@main.command()
+@folder_option
+def doctor(folder: Path) -> None:
+    """Say whether this machine is ready: kernel, fonts, write access, versions."""
+    from retention.reports import examine_machine
+
+    findings = examine_machine(folder)
+    for finding in findings:
+        click.echo(f"{'ok ' if finding.good else 'BAD'}  {finding.what}: {finding.detail}")
+    sys.exit(0 if all(finding.good for finding in findings) else 1)

@@ -27,7 +27,7 @@ class Toy:
 Writer = Callable[..., Path]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_notebook() -> Writer:
     """Write a notebook of code cells; a tuple is (type, tags, source)."""
 
@@ -57,3 +57,55 @@ def write_notebook() -> Writer:
         return path
 
     return write
+
+
+TOML = """
+[project]
+name = "Toy & Sons"
+currency = "EUR"
+observed_from = 2025-01-01
+data_cutoff = 2026-11-01
+minimum_n = 20
+
+[tables.customers]
+path = "data/customers.csv"
+"""
+
+
+def write_toy(root: Path, write_notebook: Writer) -> None:
+    """Write a project with one question that has an answer, and one that lacks its table."""
+    (root / "data").mkdir(parents=True)
+    (root / "retention.toml").write_text(TOML, encoding="utf-8")
+    (root / "data/customers.csv").write_text("customer_id,acquired_on\nc1,2025-02-01\n")
+    write_notebook(
+        root / "notebooks/stayed.ipynb",
+        [
+            ("markdown", [], "# Who stayed\nA question."),
+            ANSWER + "from retention.exhibits import *\nimport pandas as pd",
+            ("markdown", [], "## The curve\nSee https://example.org/paper and $S(t)$."),
+            "show(Toy(0.8))",
+            "ax = new_axes(); _ = ax.plot([1, 0]); show(describe(ax, alt='Falls.', caption='C'))",
+            "show(pd.DataFrame({'n': [100]}, index=['<b>a</b>']), caption='Counts', name='counts')",
+            ("markdown", ["method"], "## How it is counted\n$$\\hat S(t) = \\prod_i (1-h_i)$$"),
+        ],
+        needs=["customers"],
+        order=1,
+        key_figures={"stayed": "higher"},
+    )
+    write_notebook(root / "notebooks/reasons.ipynb", ["1/0"], needs=["exits"], order=2)
+
+
+@pytest.fixture
+def project_dir(tmp_path, write_notebook) -> Path:
+    """The toy project, in a folder whose name is not easy."""
+    root = tmp_path / "toy firm 你好"
+    write_toy(root, write_notebook)
+    return root
+
+
+@pytest.fixture(scope="session")
+def toy_root(tmp_path_factory, write_notebook) -> Path:
+    """The toy project, for tests that leave it as it is."""
+    root = tmp_path_factory.mktemp("toy")
+    write_toy(root, write_notebook)
+    return root

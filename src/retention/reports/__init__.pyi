@@ -1,4 +1,23 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .archive import rebuild_index as rebuild_index
+from .articles import Article as Article
+from .articles import find_articles as find_articles
+from .articles import packaged_notebooks as packaged_notebooks
 from .data_check import check_lines as check_lines
 from .data_check import check_tables as check_tables
 from .data_check import exit_code as exit_code
+from .layout import lay_out_project as lay_out_project
+from .limits import Limits as Limits
+from .machine import Finding as Finding
+from .machine import examine_machine as examine_machine
+from .parameters import Parameter as Parameter
+from .parameters import bind_parameters as bind_parameters
+from .parameters import read_parameters as read_parameters
+from .periods import due_periods as due_periods
+from .periods import latest_period as latest_period
+from .periods import local_today as local_today
+from .publishing import Archive as Archive
+from .running import Order as Order
+from .running import Outcome as Outcome
+from .running import run_report as run_report
+from .schedules import schedule_recipe as schedule_recipe

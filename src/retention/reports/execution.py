@@ -17,6 +17,8 @@ from time import monotonic
 from typing import Any, Literal
 
 from retention.errors import (
+    DataError,
+    GateError,
     InterruptedRunError,
     KernelDiedError,
     NotebookError,
@@ -31,9 +33,15 @@ from retention.reports.limits import Limits, Stop
 __all__ = ["Execution", "Job", "Progress", "Status", "execute_all"]
 
 Status = Literal[
-    "answered", "unanswered", "failed", "bad data", "timed out", "kernel died", "interrupted",
+    "answered",
+    "unanswered",
+    "failed",
+    "bad data",
+    "gate failed",
+    "timed out",
+    "kernel died",
     "temporary",
-]  # fmt: skip
+]
 Progress = Callable[[str, int, int, float], None]
 """Called with notebook, cells done, cells in all, seconds so far."""
 
@@ -41,10 +49,10 @@ _EXIT_CODES: dict[Status, int] = {
     "answered": 0,
     "unanswered": 0,
     "failed": NotebookError.exit_code,
-    "bad data": 3,
+    "bad data": DataError.exit_code,
+    "gate failed": GateError.exit_code,
     "timed out": TimeLimitError.exit_code,
     "kernel died": KernelDiedError.exit_code,
-    "interrupted": 143,
     "temporary": TemporaryError.exit_code,
 }
 _UNANSWERED = {"MissingTableError", "NotEnoughDataError", "NotIdentifiedError"}
@@ -270,6 +278,8 @@ def _failure(error: Exception, clock: _Clock, limits: Limits) -> Execution:
             status = "unanswered"
         elif error.ename in _BAD_DATA:
             status = "bad data"
+        elif error.ename == "GateError":
+            status = "gate failed"
         return clock.ended(status, f"{error.ename}: {error.evalue}", _tail(error.traceback))
     if isinstance(error, CellTimeoutError):
         reason = f"a cell took longer than {limits.cell_seconds} seconds"

@@ -1,0 +1,150 @@
+"""The page over all reports; made from manifests and numbers of record alone."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from retention.estimates import Estimate
+from retention.exhibits import format_number, number_texts
+from retention.project import Project
+from retention.reports.comparing import METRICS, numbers
+from retention.reports.manifest import MANIFEST, read_json
+from retention.reports.publishing import Archive
+from retention.reports.rendering import readable, render_page, sparkline
+from retention.reports.wording import Words, words_in
+from retention.window import Period
+
+__all__ = ["rebuild_index"]
+
+_PARTS = {
+    "inputs": "data",
+    "parameters": "parameters",
+    "notebooks": "questions",
+    "code": "code",
+    "packages": "packages",
+    "compared": "compared",
+    "language": "language",
+    "outputs": "files",
+}
+
+
+def rebuild_index(project: Project, lang: str = "en") -> Path:
+    """Write ``reports/index.html`` anew from the manifests of what is published.
+
+    Returns
+    -------
+    Path
+        The page.
+    """
+    archive = Archive(project.root)
+    words = words_in(lang)
+    periods = archive.periods()[::-1]
+    metrics = {p: read_json(archive.folder / p.label / METRICS) or {} for p in periods}
+    company = str(project.report.get("title") or project.name)
+    page = render_page(
+        "archive",
+        title=words("archive_title", company=company),
+        company=company,
+        period=None,
+        words=words,
+        periods=[_entry(archive, period, metrics[period], words) for period in periods],
+        trends=_trends(periods, metrics, words),
+    )
+    return _write(archive.folder / "index.html", page)
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write a file in one step."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".index.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _entry(
+    archive: Archive, period: Period, metrics: Mapping[str, Any], words: Words
+) -> dict[str, Any]:
+    manifest = read_json(archive.published(period) / MANIFEST) or {}
+    kept = sorted(archive.revisions(period).glob("r[0-9]*"))
+    manifests = [read_json(path / MANIFEST) or {} for path in kept]
+    after = [*manifests[1:], manifest]
+    return {
+        "label": period.label,
+        "name": words.period(period),
+        "lead": metrics.get("lead", ""),
+        "number": manifest.get("revision", 1),
+        "restated": _is_restated(kept, metrics),
+        "revisions": [
+            {
+                "number": old.get("revision", 1),
+                "href": f"revisions/{period.label}/{path.name}/index.html",
+                "changed": _changes(new.get("changed", {}), words),
+            }
+            for path, old, new in zip(kept, manifests, after, strict=True)
+        ],
+    }
+
+
+def _is_restated(kept: list[Path], metrics: Mapping[str, Any]) -> bool:
+    """Whether a number of record differs from what was first published under its name."""
+    now = numbers(metrics)
+    for path in kept:
+        before = numbers(read_json(path / METRICS) or {})
+        if any(now[key]["value"] != before[key]["value"] for key in now.keys() & before.keys()):
+            return True
+    return False
+
+
+def _changes(changed: Mapping[str, list[str]], words: Words) -> str:
+    parts = [
+        f"{words(f'changed_{_PARTS.get(part, part)}')} ({', '.join(names)})"
+        for part, names in changed.items()
+    ]
+    return "; ".join(parts) or words("same")
+
+
+def _trends(
+    periods: tuple[Period, ...], metrics: Mapping[Period, Mapping[str, Any]], words: Words
+) -> list[dict[str, Any]]:
+    if not periods:
+        return []
+    same_unit = [p for p in periods if p.unit == periods[0].unit][::-1]
+    by_period = {p: numbers(metrics[p]) for p in same_unit}
+    figures = metrics[periods[0]].get("key_figures", [])
+    trends = [_trend(f["key"], by_period, words) for f in figures]
+    return [trend for trend in trends if trend["spark"]]
+
+
+def _trend(
+    key: str, by_period: Mapping[Period, Mapping[str, dict[str, Any]]], words: Words
+) -> dict[str, Any]:
+    series = [(p, found.get(key, {}).get("value")) for p, found in by_period.items()]
+    while series and series[0][1] is None:
+        series.pop(0)
+    known = [value for _, value in series if value is not None]
+    last = by_period[series[-1][0]].get(key) if series else None
+    if len(known) < 2 or last is None:
+        return {"spark": ""}
+    texts = number_texts(Estimate(**last))
+    name = readable(key.rpartition("/")[2])
+    label = words(
+        "image_trend",
+        name=name,
+        count=len(known),
+        first=words.period(series[0][0]),
+        last=words.period(series[-1][0]),
+        low=format_number(min(known), last["unit"]),
+        high=format_number(max(known), last["unit"]),
+    )
+    spark = sparkline([value for _, value in series], label)
+    return {"name": name, "value": texts.value, "unit": texts.unit, "spark": spark}

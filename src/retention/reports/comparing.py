@@ -1,0 +1,245 @@
+"""Numbers of record, beside what they were in earlier reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from retention.estimates import Estimate
+from retention.exhibits import format_number, number_texts
+from retention.reports.articles import Article
+from retention.reports.collection import AnswerRecord, Collected
+from retention.reports.manifest import read_json
+from retention.reports.publishing import Archive
+from retention.reports.rendering import readable, sparkline
+from retention.reports.wording import Words
+from retention.window import Period
+
+__all__ = ["METRICS", "Change", "History", "KeyFigure", "change", "key_figures", "metrics_record"]
+
+METRICS = "metrics.json"
+_MOST = 8
+_KEPT = 24
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a number moved: the words, an arrow for the direction, a tone for its meaning."""
+
+    text: str
+    arrow: str
+    tone: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyFigure:
+    """One card of management's page."""
+
+    key: str
+    name: str
+    href: str
+    value: str
+    unit: str
+    interval: str
+    level: str
+    basis: str
+    grade: str
+    why: str
+    changes: tuple[Change, ...]
+    spark: Any
+
+
+class History:
+    """The numbers of record of earlier reports, by period.
+
+    Parameters
+    ----------
+    archive : Archive
+        Where they lie.
+    period : Period
+        The present one; only earlier ones of its unit are read, at most 24 and the one a year ago.
+    """
+
+    def __init__(self, archive: Archive, period: Period) -> None:
+        self.period = period
+        earlier = [p for p in archive.periods() if p.unit == period.unit and p < period]
+        wanted = {*earlier[-_KEPT:], *(p for p in earlier if p == period.same_last_year())}
+        found = {p: read_json(archive.folder / p.label / METRICS) for p in sorted(wanted)}
+        self.metrics = {p: m for p, m in found.items() if m is not None}
+
+    def record(self, period: Period, key: str) -> dict[str, Any] | None:
+        """Return a number of record of a period, or None."""
+        return numbers(self.metrics.get(period, {})).get(key)
+
+    def series(self, key: str) -> list[tuple[Period, float | None]]:
+        """Return a number's value in every period that has one kept, in order of time."""
+        found = [(p, (self.record(p, key) or {}).get("value")) for p in self.metrics]
+        while found and found[0][1] is None:
+            found.pop(0)
+        return found
+
+
+def numbers(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return every number of a ``metrics.json`` as ``question/answer/number``: record."""
+    return {
+        f"{answer['question']}/{answer['name']}/{name}": record
+        for answer in metrics.get("answers", ())
+        for name, record in answer["estimates"].items()
+    }
+
+
+def metrics_record(
+    period: Period, collected: Sequence[Collected], figures: Iterable[tuple[str, str]], lead: str
+) -> dict[str, Any]:
+    """Return what ``metrics.json`` holds."""
+    return {
+        "schema": 1,
+        "period": period.label,
+        "lead": lead,
+        "answers": [answer.record() for part in collected for answer in part.answers],
+        "key_figures": [{"key": key, "better": better} for key, better in figures],
+    }
+
+
+def key_figures(collected: Sequence[Collected]) -> list[tuple[str, str]]:
+    """Return the key of each number for management's page, and which way is good.
+
+    A notebook names them in its metadata; if it names none it is the first number of its first
+    answer that has a number to show.
+    """
+    found: list[tuple[str, str]] = []
+    for part in collected:
+        wanted = _named(part.article, part.answers) or _first(part.answers)
+        found += [(f"{part.article.name}/{name}", better) for name, better in wanted]
+    return found[:_MOST]
+
+
+def _named(article: Article, answers: Sequence[AnswerRecord]) -> list[tuple[str, str]]:
+    return [
+        (f"{answer.name}/{name}", better)
+        for name, better in article.key_figures.items()
+        for answer in answers[:]
+        if name in answer.estimates
+    ]
+
+
+def _first(answers: Sequence[AnswerRecord]) -> list[tuple[str, str]]:
+    for answer in answers:
+        for name, record in answer.estimates.items():
+            if record.get("value") is not None:
+                return [(f"{answer.name}/{name}", "")]
+    return []
+
+
+def cards(
+    metrics: Mapping[str, Any], history: History, words: Words, titles: Mapping[str, str]
+) -> list[KeyFigure]:
+    """Return the cards of management's page from the numbers of record, present and past."""
+    known = numbers(metrics)
+    labels = _labels([figure["key"] for figure in metrics["key_figures"]], titles)
+    return [
+        _card(figure, known[figure["key"]], labels[figure["key"]], history, words)
+        for figure in metrics["key_figures"]
+    ]
+
+
+def _labels(keys: Sequence[str], titles: Mapping[str, str]) -> dict[str, str]:
+    """Return what each number is called; with its question where two would be called the same."""
+    plain = {key: readable(key.rpartition("/")[2]) for key in keys}
+    names = list(plain.values())
+    return {
+        key: name if names.count(name) == 1 else f"{titles[key.split('/')[0]]}: {name.lower()}"
+        for key, name in plain.items()
+    }
+
+
+def _card(
+    figure: Mapping[str, str],
+    record: dict[str, Any],
+    label: str,
+    history: History,
+    words: Words,
+) -> KeyFigure:
+    key, better = figure["key"], figure["better"]
+    estimate = Estimate(**record)
+    texts = number_texts(estimate)
+    return KeyFigure(
+        key=key,
+        name=label,
+        href=f"{key.split('/')[0]}.html",
+        value=texts.value if estimate.shown else words("not_shown"),
+        unit=texts.unit if estimate.shown else "",
+        interval=texts.interval,
+        level=f"{estimate.level * 100:g}",
+        basis=texts.basis,
+        grade=estimate.grade,
+        why=texts.why,
+        changes=tuple(_changes(key, better, estimate, history, words)),
+        spark=_spark(key, label, estimate, history, words),
+    )
+
+
+def _changes(
+    key: str, better: str, estimate: Estimate, history: History, words: Words
+) -> Iterable[Change]:
+    period = history.period
+    for earlier in dict.fromkeys((period.previous(), period.same_last_year())):
+        before = history.record(earlier, key)
+        if before is not None and before["value"] is not None and estimate.shown:
+            yield change(estimate, Estimate(**before), words.period(earlier), better, words)
+
+
+def change(now: Estimate, before: Estimate, when: str, better: str, words: Words) -> Change:
+    """Return how a number moved since an earlier report.
+
+    Parameters
+    ----------
+    now, before : Estimate
+        Both shown, in the same unit.
+    when : str
+        The earlier period, for the reader.
+    better : str
+        ``higher``, ``lower`` or empty if neither is good.
+    words : Words
+        The language.
+    """
+    assert now.value is not None
+    assert before.value is not None
+    against = words("compared_previous", period=when)
+    moved = now.value - before.value
+    size = max(abs(now.value), abs(before.value))
+    text = format_number(abs(moved), now.unit, width=size)
+    if float(text.replace(",", "")) == 0.0:
+        return Change(f"{words('change_same')} {against}", "=", "soft")
+    unit = words("points") if now.unit == "share" else now.unit
+    sign, arrow = ("+", "▲") if moved > 0 else ("−", "▼")
+    beyond = now.low is not None and not now.low <= before.value <= (now.high or 0.0)
+    noise = words("noise_beyond") if beyond else words("noise_within")
+    parts = [f"{sign}{text} {unit}".strip(), against, f"({noise}"]
+    tone = "soft"
+    if better and beyond:
+        good = (moved > 0) == (better == "higher")
+        tone = "good" if good else "bad"
+        parts[-1] += f", {words('better' if good else 'worse')}"
+    if now.low is None:
+        parts.pop()
+        return Change(" ".join(parts), arrow, tone)
+    return Change(" ".join(parts) + ")", arrow, tone)
+
+
+def _spark(key: str, label: str, estimate: Estimate, history: History, words: Words) -> Any:
+    series = [*history.series(key), (history.period, estimate.value)]
+    known = [value for _, value in series if value is not None]
+    if len(known) < 2:
+        return ""
+    text = words(
+        "image_trend",
+        name=label,
+        count=len(known),
+        first=words.period(series[0][0]),
+        last=words.period(series[-1][0]),
+        low=format_number(min(known), estimate.unit),
+        high=format_number(max(known), estimate.unit),
+    )
+    return sparkline([value for _, value in series], text)
