@@ -222,7 +222,13 @@ def _tidy_headings(soup: Any) -> None:
 
 
 def _fold_methods(soup: Any, words: Words) -> None:
-    """Name each folded part after its first heading, unless the cell has a summary."""
+    """Fold what belongs together at once, named by its summary or its first heading."""
+    for details in soup.select("details.method"):
+        before = details.find_previous_sibling()
+        if before is not None and "method" in before.get("class", ()) and not _is_named(details):
+            details.find("summary").decompose()
+            before.extend(list(details.contents))
+            details.decompose()
     for details in soup.select("details.method"):
         summary = details.find("summary")
         heading = details.find(["h2", "h3", "h4"])
@@ -230,6 +236,11 @@ def _fold_methods(soup: Any, words: Words) -> None:
             summary.string = heading.get_text().strip() if heading else words("method")
             if heading is not None:
                 heading.decompose()
+
+
+def _is_named(details: Any) -> bool:
+    """Whether a folded part has a name of its own."""
+    return bool(details.find("summary").get_text().strip() or details.find(["h2", "h3"]))
 
 
 def _unlink(soup: Any) -> None:

@@ -136,7 +136,8 @@ def schedule_recipe(kind: str, folder: Path, python: str) -> str:
 
     Examples
     --------
-    >>> print(schedule_recipe("cron", Path("/data/my shop"), "/opt/venv/bin/python").splitlines()[2])
+    >>> recipe = schedule_recipe("cron", Path("/data/my shop"), "/opt/venv/bin/python")
+    >>> print(recipe.splitlines()[2])
     15 4 * * * /opt/venv/bin/python -m retention report --project '/data/my shop' --due
     """
     if any(letter in f"{folder}{python}" for letter in '"\n\r'):
