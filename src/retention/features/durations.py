@@ -27,9 +27,9 @@ def build_durations(
 
     A spell runs from the first day of a contract to the end of the last one that overlaps it or
     follows within the grace. Tenure counts from its first day in the window's unit. Follow-up ends
-    with the last whole unit that is known: who left in the unfinished one is still counted as here,
-    like everybody else in it. Who came before the window enters at the tenure reached by its start
-    (interval (entry, duration]); spells that ended earlier are not seen.
+    with the last unit that was over on the last day known: who left in the unfinished one is still
+    counted as here, like everybody else in it. Who came before the window enters at the tenure
+    reached by its start (interval (entry, duration]); spells that ended earlier are not seen.
 
     Parameters
     ----------

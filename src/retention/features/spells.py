@@ -57,7 +57,7 @@ def spell_sql(
         "reason_days": _REASON_DAYS,
         "grace_days": grace_days,
         "observed_from": _date_sql(max(window.start, observed_from or window.start)),
-        "followed_until": _date_sql(window.cutoff - timedelta(days=grace_days)),
+        "last_day": _date_sql(window.last_day - timedelta(days=grace_days)),
         "unknown_from": _date_sql(window.cutoff),
     }
     sql = template("retention.features", "contract_islands.sql")

@@ -31,8 +31,8 @@
         i.spell,
         i.started_on,
         i.ended_on,
-        {{ window.whole_units_sql("i.started_on", followed_until) }} as follow_up,
-        case when i.ended_on < {{ followed_until }}
+        {{ window.whole_units_sql("i.started_on", last_day) }} as follow_up,
+        case when i.ended_on <= {{ last_day }}
             then {{ window.started_units_sql("i.started_on", "i.ended_on") }} end as left_at,
         case when i.started_on < {{ observed_from }}
             then {{ window.started_units_sql("i.started_on", observed_from) }} else 0 end as entry
@@ -52,7 +52,7 @@
     {%- if with_reason +%}
     left join told as t on t.customer_id = i.customer_id and t.spell = i.spell
     {%- endif +%}
-    where i.started_on < {{ followed_until }}
+    where i.started_on <= {{ last_day }}
 ),
 ended as (
     select

@@ -19,6 +19,9 @@ from .control_chart import ewma_chart as ewma_chart
 from .control_chart import p_chart as p_chart
 from .counts import RiskTable as RiskTable
 from .counts import count_spells as count_spells
+from .cox import Cox as Cox
+from .cox import CoxFit as CoxFit
+from .design import Design as Design
 from .factor_model import FactorModel as FactorModel
 from .factor_model import FactorModelFit as FactorModelFit
 from .k_means import KMeans as KMeans

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from retention.errors import NotEnoughDataError, SchemaError
 from retention.schemas import cause_columns, check_cube
 
-__all__ = ["RiskTable", "as_cube", "count_spells"]
+__all__ = ["RiskTable", "as_cube", "check_spells", "count_spells"]
 
 Floats = NDArray[np.float64]
 
@@ -149,7 +149,7 @@ def count_spells(durations: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFram
     1       2        3        0         0       1
     2       3        2        0         1       1
     """
-    _check_spells(durations, by)
+    check_spells(durations, by)
     spells = durations[list(by)].copy()
     event = durations["event"].to_numpy(dtype=bool)
     spells["tenure"] = durations["duration"].to_numpy()
@@ -179,7 +179,7 @@ def _causes(durations: pd.DataFrame) -> list[str]:
     return sorted(map(str, durations.loc[durations["event"].astype(bool), "reason"].unique()))
 
 
-def _check_spells(durations: pd.DataFrame, by: Sequence[str]) -> None:
+def check_spells(durations: pd.DataFrame, by: Sequence[str]) -> None:
     """Raise `SchemaError` with every fault of a table of spells."""
     absent = [name for name in ("duration", "event", *by) if name not in durations.columns]
     if absent:
