@@ -17,3 +17,7 @@ from .recommendation import reciprocal_ranks as reciprocal_ranks
 from .segment_stability import adjusted_rand_index as adjusted_rand_index
 from .segment_stability import cross_counts as cross_counts
 from .segment_stability import segment_recovery as segment_recovery
+from .targeting import PolicyValue as PolicyValue
+from .targeting import policy_value as policy_value
+from .targeting import qini_coefficient as qini_coefficient
+from .targeting import qini_curve as qini_curve

@@ -1,0 +1,235 @@
+"""Effects of a staggered roll-out: each cohort against those not treated, period by period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from retention.errors import NotEnoughDataError, NotIdentifiedError, SchemaError
+from retention.estimates import normal_interval
+
+__all__ = ["GroupTimeEffects", "GroupTimeEffectsFit", "RolloutEffect"]
+
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RolloutEffect:
+    """One average of group-time effects, in the unit of the outcome."""
+
+    value: float
+    standard_error: float
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the normal interval."""
+        return normal_interval(self.value, self.standard_error, level)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GroupTimeEffectsFit:
+    """What was learned.
+
+    Parameters
+    ----------
+    group_time : DataFrame
+        One row a cohort and period: ``adopted``, ``period``, ``event_time``, ``effect``, ``se``,
+        ``n_treated``, ``n_control``. Event times below -1 are tests of parallel trends.
+    event_study : DataFrame
+        Index event time: ``effect``, ``se``, ``n_treated``; cohorts weighted by size.
+    overall : RolloutEffect
+        Mean over all treated customer-periods.
+    pre_trend_p : float
+        Of the Wald test that all effects before adoption are 0; NaN without periods to test.
+    durability : RolloutEffect
+        Slope of the effect per period since adoption: below 0 it fades. NaN with one event time.
+    n_units, n_treated : int
+        Customers; those ever treated. With a cohort of one customer no standard error exists.
+    """
+
+    group_time: pd.DataFrame
+    event_study: pd.DataFrame
+    overall: RolloutEffect
+    pre_trend_p: float
+    durability: RolloutEffect
+    n_units: int
+    n_treated: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupTimeEffects:
+    """Difference in differences by cohort of adoption [1]_.
+
+    For a cohort that adopted in period g, the effect in period t is the change since before
+    adoption, less the same change of customers who never adopted, or have not adopted by t. A
+    regression on customer and period effects would also compare late with early adopters, whose own
+    effects are still moving, and is not offered. Errors come from each customer's influence, so a
+    customer counts once however many periods are seen.
+
+    Parameters
+    ----------
+    control : str
+        ``never``: only who never adopted; ``not_yet``: also who adopts later than t.
+    base : str
+        ``last``: the last period before adoption; ``mean``: the mean of all before it, which is
+        more precise when outcomes are noisy and trends are parallel throughout.
+
+    References
+    ----------
+    .. [1] Callaway, B. and Sant'Anna, P. H. C. (2021). Difference-in-differences with multiple
+       time periods. Journal of Econometrics 225, 200-230.
+    """
+
+    control: Literal["never", "not_yet"] = "not_yet"
+    base: Literal["last", "mean"] = "last"
+
+    def fit(self, panel: pd.DataFrame) -> GroupTimeEffectsFit:
+        """Fit to one row a customer and period.
+
+        Parameters
+        ----------
+        panel : DataFrame
+            ``unit``, ``period`` (whole numbers), ``outcome`` and ``adopted`` (the period of
+            adoption, missing if never). Every unit in every period: a balanced panel.
+
+        Raises
+        ------
+        SchemaError
+            If a column is missing, a unit lacks a period, or adopts twice.
+        NotEnoughDataError
+            If nobody adopts, or nobody is left to compare with.
+        """
+        y, periods, adopted = _wide(panel)
+        first = int(periods[0])
+        late = np.isfinite(adopted) & (adopted <= first)
+        y, adopted = y[~late], adopted[~late]  # no period before adoption: no change to measure
+        cohorts = np.unique(adopted[np.isfinite(adopted)])
+        if not len(cohorts):
+            raise NotEnoughDataError("nobody adopted after the first period: nothing to compare")
+        rows, influence = [], []
+        for g in cohorts:
+            for j, t in enumerate(periods):
+                found = self._one(y, periods, adopted, g, j)
+                if found is not None:
+                    rows.append((int(g), int(t), int(t - g), *found[:3]))
+                    influence.append(found[3])
+        if not any(row[2] >= 0 for row in rows):
+            raise NotIdentifiedError(
+                "in no period is anybody left who has not adopted; the effect cannot be told from "
+                "the calendar"
+            )
+        names = ["adopted", "period", "event_time", "effect", "n_treated", "n_control"]
+        return _aggregate(pd.DataFrame(rows, columns=names), np.column_stack(influence), adopted)
+
+    def _one(
+        self, y: _Floats, periods: _Floats, adopted: _Floats, g: float, j: int
+    ) -> tuple[float, int, int, _Floats] | None:
+        """Return effect, sizes and influence of cohort g in period j; None where there is none."""
+        before = np.flatnonzero(periods < g)
+        t = periods[j]
+        if t == periods[before[-1]] and self.base == "last":
+            return None  # the base itself
+        own = adopted == g
+        other = ~np.isfinite(adopted)
+        if self.control == "not_yet":
+            other |= (adopted > max(t, g)) & ~own
+        if own.sum() < 1 or other.sum() < 2:
+            return None
+        others_before = before[before != j] if t < g else before
+        if not len(others_before):
+            return None
+        base = y[:, before[-1]] if self.base == "last" else y[:, others_before].mean(axis=1)
+        change = y[:, j] - base
+        means = (float(change[own].mean()), float(change[other].mean()))
+        influence = np.zeros(len(y))
+        # one customer shows an effect, but not how much it varies
+        influence[own] = (change[own] - means[0]) / own.sum() if own.sum() > 1 else np.nan
+        influence[other] -= (change[other] - means[1]) / other.sum()
+        return means[0] - means[1], int(own.sum()), int(other.sum()), influence
+
+
+def _wide(panel: pd.DataFrame) -> tuple[_Floats, _Floats, _Floats]:
+    wanted = ("unit", "period", "outcome", "adopted")
+    faults = [f"column {c} is missing" for c in wanted if c not in panel]
+    if faults:
+        raise SchemaError("panel", faults)
+    if panel.duplicated(["unit", "period"]).any():
+        raise SchemaError("panel", ["a unit stands twice in a period; add its rows up first"])
+    wide = panel.pivot_table(index="unit", columns="period", values="outcome", aggfunc="sum",
+                             dropna=False)  # fmt: skip
+    counted = panel.groupby("unit", sort=True)["adopted"].nunique(dropna=False)
+    gaps = wide.isna().any(axis=1)
+    missing = panel.groupby("unit", sort=True)["outcome"].count() < wide.shape[1]
+    for bad, what in ((gaps | missing, "lacks an outcome in some period"),
+                      (counted > 1, "has more than one period of adoption")):  # fmt: skip
+        if bad.any():
+            ids = ", ".join(map(str, bad.index[bad][:3]))
+            faults.append(f"{bad.sum():,} of {len(wide):,} units: {what} ({ids})")
+    if faults:
+        raise SchemaError("panel", faults)
+    adopted = panel.groupby("unit", sort=True)["adopted"].first()
+    return (
+        wide.to_numpy(dtype=float),
+        wide.columns.to_numpy(dtype=float),
+        adopted.to_numpy(dtype=float, na_value=np.nan),
+    )
+
+
+def _aggregate(table: pd.DataFrame, influence: _Floats, adopted: _Floats) -> GroupTimeEffectsFit:
+    table["se"] = np.sqrt((influence**2).sum(axis=0))
+    size = table["n_treated"].to_numpy(dtype=float)
+    effect = table["effect"].to_numpy()
+    times = table["event_time"].to_numpy()
+    rows, curves = {}, {}
+    for e in np.unique(times):
+        weight = np.where(times == e, size, 0.0)
+        curves[e] = influence @ (weight / weight.sum())
+        rows[int(e)] = {
+            "effect": float(effect @ weight / weight.sum()),
+            "se": float(np.sqrt(curves[e] @ curves[e])),
+            "n_treated": int(weight.sum()),
+        }
+    study = pd.DataFrame.from_dict(rows, orient="index").rename_axis("event_time")
+    after = np.where(times >= 0, size, 0.0) / size[times >= 0].sum()
+    overall = influence @ after
+    return GroupTimeEffectsFit(
+        group_time=table,
+        event_study=study,
+        overall=RolloutEffect(float(effect @ after), float(np.sqrt(overall @ overall))),
+        pre_trend_p=_pre_trend(study, curves),
+        durability=_durability(study, curves),
+        n_units=len(adopted),
+        n_treated=int(np.isfinite(adopted).sum()),
+    )
+
+
+def _pre_trend(study: pd.DataFrame, curves: dict[int, _Floats]) -> float:
+    early = [e for e in study.index if e < 0]
+    if not early:
+        return float("nan")
+    effects = study.loc[early, "effect"].to_numpy()
+    cloud = np.column_stack([curves[e] for e in early])
+    if not np.isfinite(cloud).all():
+        return float("nan")
+    values, vectors = np.linalg.eigh(cloud.T @ cloud)
+    keep = values > 1e-12 * values.max()
+    if not keep.any():
+        return float("nan")
+    wald = float((((vectors.T @ effects)[keep]) ** 2 / values[keep]).sum())
+    return float(chi2.sf(wald, int(keep.sum())))
+
+
+def _durability(study: pd.DataFrame, curves: dict[int, _Floats]) -> RolloutEffect:
+    late = np.array([e for e in study.index if e >= 0], dtype=float)
+    if len(late) < 2:
+        return RolloutEffect(float("nan"), float("nan"))
+    weight = study.loc[late.astype(int), "n_treated"].to_numpy(dtype=float)
+    centred = late - np.average(late, weights=weight)
+    slope = weight * centred / (weight @ centred**2)
+    cloud = np.column_stack([curves[int(e)] for e in late]) @ slope
+    value = float(study.loc[late.astype(int), "effect"].to_numpy() @ slope)
+    return RolloutEffect(value, float(np.sqrt(cloud @ cloud)))
