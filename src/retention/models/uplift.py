@@ -161,14 +161,13 @@ def _folds(t: NDArray[np.bool_], folds: int, rng: np.random.Generator) -> NDArra
 
 
 def _ridge(z: _Floats, y: _Floats, penalty: float) -> _Floats:
-    p = penalty * len(y) * np.eye(z.shape[1])
+    p: _Floats = penalty * len(y) * np.eye(z.shape[1])
     p[0, 0] = 0.0
-    solved: _Floats = np.linalg.solve(z.T @ z + p, z.T @ y)
-    return solved
+    return np.linalg.solve(z.T @ z + p, z.T @ y).astype(np.float64)
 
 
 def _ridge_logit(z: _Floats, t: NDArray[np.bool_], penalty: float) -> _Floats:
-    p = penalty * len(t) * np.eye(z.shape[1])
+    p: _Floats = penalty * len(t) * np.eye(z.shape[1])
     p[0, 0] = 0.0
     b: _Floats = np.zeros(z.shape[1])
     b[0] = np.log(t.mean() / (1 - t.mean()))
