@@ -2,7 +2,14 @@
 from .company import CompanyParameters as CompanyParameters
 from .company import CompanyTruth as CompanyTruth
 from .company import SimulatedCompany as SimulatedCompany
+from .company import WrittenCompany as WrittenCompany
 from .company import simulate_company as simulate_company
+from .company import write_company as write_company
+from .examples import EXAMPLES as EXAMPLES
+from .examples import lay_out_example as lay_out_example
+from .published import PUBLISHED as PUBLISHED
+from .published import Published as Published
+from .published import load_published as load_published
 from .read import check_project as check_project
 from .read import read_tables as read_tables
 from .scanner import SCANNER_PANELS as SCANNER_PANELS
