@@ -75,13 +75,13 @@ def check(folder: Path, strict: bool, as_json: bool) -> None:
     """Validate the tables: what is wrong, where, and what is set aside."""
     from retention import reports
 
-    report, (page, saved) = reports.check_tables(folder)
+    found = reports.check_tables(folder)
     if as_json:
-        click.echo(saved.read_text(encoding="utf-8"), nl=False)
+        click.echo(found.saved.read_text(encoding="utf-8"), nl=False)
     else:
-        click.echo("\n".join(reports.check_lines(report)))
-        click.echo(f"page: {page}")
-    sys.exit(reports.exit_code(report, strict=strict))
+        click.echo("\n".join(found.lines()))
+        click.echo(f"page: {found.page}")
+    sys.exit(found.exit_code(strict=strict))
 
 
 # report -------------------------------------------------------------------------------------------

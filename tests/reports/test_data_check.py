@@ -54,9 +54,9 @@ def test_dirt_is_counted_in_rows_customers_and_money(shop):
     )
     result = run(shop)
     assert result.exit_code == 0
-    assert "orders: 4 rows, 2 used, 2 set aside (2 customers, 10.25" in result.output
+    assert "orders: 4 rows, 2 used, 2 set aside (2 customers, 10.25 EUR of amount)" in result.output
     assert (
-        "warning: ordered_on before acquired_on of the customer in 1 of 4 rows (customer_id b)"
+        "warning: ordered_on before acquired_on of the customer in 1 of 4 rows (order_id 2)"
         in result.output
     )
     saved = json.loads((shop / "data/check.json").read_text())

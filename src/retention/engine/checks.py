@@ -13,7 +13,7 @@ from datetime import date
 from typing import Protocol
 
 from retention.errors import SchemaError
-from retention.schemas import Column, Severity, TableSchema
+from retention.schemas import Column, Reference, Severity, TableSchema
 
 from .staging import SOURCE_ROW, Staging, period_end
 from .text import identifier, literal
@@ -182,8 +182,15 @@ def check_table(
     """
     if fault := _missing(schema, staging):
         return TableCheck(table=schema.name, faults=(fault,)), "", ""
-    source = f"({staging.sql})"
-    checks = [*_row_checks(schema, staging, data_cutoff), *_reference_checks(schema, checked)]
+    references = [r for r in schema.references if r.table in set(checked)]
+    references = [r for r in references if r.column in staging.present]
+    won = any(r.table == "customers" for r in references) and schema.name != "customers"
+    source = f"({_joined(staging, references)})"
+    checks = [
+        *_row_checks(schema, staging, data_cutoff),
+        *(_reference_check(reference) for reference in references),
+        *(_early_checks(schema, staging) if won else ()),
+    ]
     checks = [check for check in checks if _usable(check, schema, staging)]
     total, faults = _count(engine, schema, staging, source, checks)
     if total == 0:
@@ -197,7 +204,7 @@ def check_table(
         )
         return TableCheck(table=schema.name, faults=(empty,)), "", ""
     doubles = _count_key(engine, schema, staging, source, total)
-    faults = [*faults, *doubles, *_count_early(engine, schema, staging, source, total, checked)]
+    faults = [*faults, *doubles]
     broken = [check for check in checks if any(f.rule == check.rule for f in faults)]
     errors = [check for check in broken if check.severity == "error"]
     good, bad = _split(schema, staging, source, errors, bool(doubles))
@@ -326,20 +333,55 @@ _KIND_REMEDIES = {
 }
 
 
-def _reference_checks(schema: TableSchema, checked: Iterable[str]) -> Iterable[_Check]:
-    there = set(checked)
-    for reference in schema.references:
-        if reference.table in there:
-            column, key = identifier(reference.column), identifier(reference.key)
-            yield _Check(
-                reference.column,
-                f"{reference.column}_in_{reference.table}",
-                reference.severity,
-                f"{reference.column} is not among the {reference.table} that can be used",
-                f"add the missing {reference.table}, or correct the ids",
-                f"{column} is not null and {column} not in"
-                f" (select {key} from base.{identifier(reference.table)})",
-            )
+def _joined(staging: Staging, references: list[Reference]) -> str:
+    """Return the staged rows with what they refer to: one anti-join a reference."""
+    if not references:
+        return staging.sql
+    columns, joins = ["staged.*"], []
+    for number, reference in enumerate(references):
+        key, column = identifier(reference.key), f"staged.{identifier(reference.column)}"
+        columns.append(
+            f"{column} is not null and r{number}.{key} is null as {_lost(reference.column)}"
+        )
+        if reference.table == "customers":
+            columns.append(f"r{number}.acquired_on as {_WON}")
+        joins.append(
+            f" left join base.{identifier(reference.table)} as r{number}"
+            f" on r{number}.{key} = {column}"
+        )
+    return f"select {', '.join(columns)} from ({staging.sql}) as staged{''.join(joins)}"
+
+
+_WON = '"customer won on"'
+
+
+def _lost(column: str) -> str:
+    return identifier(f"lost {column}")
+
+
+def _reference_check(reference: Reference) -> _Check:
+    return _Check(
+        reference.column,
+        f"{reference.column}_in_{reference.table}",
+        reference.severity,
+        f"{reference.column} is not among the {reference.table} that can be used",
+        f"add the missing {reference.table}, or correct the ids",
+        _lost(reference.column),
+    )
+
+
+def _early_checks(schema: TableSchema, staging: Staging) -> Iterable[_Check]:
+    """Rows dated before the customer was won: a hint that an acquisition date is wrong."""
+    day = schema.dated
+    if day in staging.present and schema[day].kind == "date":
+        yield _Check(
+            day,
+            "after_acquired_on",
+            "warning",
+            f"{day} before acquired_on of the customer",
+            "check acquired_on: tenure is counted from it",
+            f"{identifier(day)} < {_WON}",
+        )
 
 
 def _usable(check: _Check, schema: TableSchema, staging: Staging) -> bool:
@@ -417,44 +459,6 @@ def _count_key(
             of=total,
             ids=tuple(map(str, ids)) if isinstance(ids, list) else (),
             id_column=_id(schema, staging),
-        )
-    ]
-
-
-def _count_early(
-    engine: _Engine,
-    schema: TableSchema,
-    staging: Staging,
-    source: str,
-    total: int,
-    checked: Iterable[str],
-) -> list[Fault]:
-    """Count rows dated before the customer was won: a hint that an acquisition date is wrong."""
-    day = schema.dated
-    known = day in staging.present and schema[day].kind == "date"
-    if "customers" not in checked or schema.name == "customers" or not known:
-        return []
-    if "customer_id" not in staging.present:
-        return []
-    rows, ids = engine.rows(
-        f"select count(*), min(staged.customer_id, 3) from {source} as staged"
-        " join base.customers as c on staged.customer_id = c.customer_id"
-        f" where staged.{identifier(day)} < c.acquired_on"
-    )[0]
-    if not rows:
-        return []
-    return [
-        Fault(
-            table=schema.name,
-            column=day,
-            rule="after_acquired_on",
-            severity="warning",
-            sentence=f"{day} before acquired_on of the customer",
-            remedy="check acquired_on: tenure is counted from it",
-            rows=int(str(rows)),
-            of=total,
-            ids=tuple(map(str, ids)) if isinstance(ids, list) else (),
-            id_column="customer_id",
         )
     ]
 

@@ -211,7 +211,8 @@ def period_end(label: str) -> str:
     start = f"make_date({year} + {{m}} // 12, {{m}} % 12 + 1, 1)"
     quarter = f"(try_cast(substr({label}, 7, 1) as integer) * 3)"
     fourth = f"make_date({year}, 1, 4)"
-    monday = f"({fourth} - cast(isodow({fourth}) - 1 as integer))"
+    # 1 January of the year 1 was a Monday
+    monday = f"({fourth} - cast(datediff('day', DATE '0001-01-01', {fourth}) % 7 as integer))"
     return (
         f"(case when regexp_full_match({label}, '{_PERIODS['month']}') then"
         f" {start.format(m=month)}"

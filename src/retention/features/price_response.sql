@@ -2,8 +2,8 @@
 with priced as (
   select
     customer_id,
-    cast(discount as double) / cast(amount + discount as double) as x,
-    ln(cast(amount + discount as double)) as y
+    cast(discount as double) / nullif(cast(amount + discount as double), 0) as x,
+    case when amount + discount > 0 then ln(cast(amount + discount as double)) end as y
   from orders
   where amount > 0 and discount is not null
 ),

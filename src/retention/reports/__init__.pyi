@@ -3,9 +3,8 @@ from .archive import rebuild_index as rebuild_index
 from .articles import Article as Article
 from .articles import find_articles as find_articles
 from .articles import packaged_notebooks as packaged_notebooks
-from .data_check import check_lines as check_lines
+from .data_check import DataCheck as DataCheck
 from .data_check import check_tables as check_tables
-from .data_check import exit_code as exit_code
 from .layout import lay_out_project as lay_out_project
 from .limits import Limits as Limits
 from .machine import Finding as Finding

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,36 +16,49 @@ from retention.datasets import check_project
 from retention.engine import CheckReport, Fault, TableCheck
 from retention.project import Project
 
-__all__ = ["check_lines", "check_tables", "exit_code", "write_check"]
+__all__ = ["DataCheck", "check_tables", "write_check"]
 
 FOLDER = Path("data")
 
 
-def check_tables(folder: str | Path) -> tuple[CheckReport, tuple[Path, Path]]:
-    """Check all tables of a project and write what was found beside them.
+@dataclass(frozen=True, kw_only=True)
+class DataCheck:
+    """What the check of a project's tables found, and where it is written.
 
-    Returns
-    -------
-    tuple of CheckReport, tuple of Path
-        What was found; the HTML page and the JSON file.
+    Parameters
+    ----------
+    report : CheckReport
+        Every table with its counts and faults.
+    currency : str
+        Of the money that is counted.
+    page, saved : Path
+        The HTML page and the JSON file.
     """
+
+    report: CheckReport
+    currency: str
+    page: Path
+    saved: Path
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """Return 3 if a table cannot be used, or, when strict, if any row was set aside; else 0."""
+        aside = any(check.set_aside for check in self.report.tables.values())
+        return 3 if self.report.fatal or (strict and aside) else 0
+
+    def lines(self) -> Iterator[str]:
+        """Say what was found, a table a line and its faults below."""
+        for check in self.report.tables.values():
+            yield f"{check.table}: {_counts(check, self.currency)}"
+            for fault in check.faults:
+                yield f"  {fault.severity}: {fault}"
+
+
+def check_tables(folder: str | Path) -> DataCheck:
+    """Check all tables of a project and write what was found beside them."""
     project = Project.load(folder)
     report = check_project(project)
-    return report, write_check(report, project)
-
-
-def exit_code(report: CheckReport, *, strict: bool = False) -> int:
-    """Return 3 if a table cannot be used, or, when strict, if any row was set aside; else 0."""
-    aside = any(check.set_aside for check in report.tables.values())
-    return 3 if report.fatal or (strict and aside) else 0
-
-
-def check_lines(report: CheckReport, currency: str = "") -> Iterator[str]:
-    """Say what was found, a table a line and its faults below."""
-    for check in report.tables.values():
-        yield f"{check.table}: {_counts(check, currency)}"
-        for fault in check.faults:
-            yield f"  {fault.severity}: {fault}"
+    page, saved = write_check(report, project)
+    return DataCheck(report=report, currency=project.currency, page=page, saved=saved)
 
 
 def write_check(report: CheckReport, project: Project) -> tuple[Path, Path]:
