@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,70 @@ def mobi_constructs() -> dict[str, list[str]]:
     }
     named = {c: [f"{stem}{i}" for i in range(1, k + 1)] for c, (stem, k) in items.items()}
     return {**named, "Complaints": ["CUSCO"]}
+
+
+@pytest.fixture(scope="session")
+def value_reference() -> dict[str, Any]:
+    """Printed numbers of customer-base analysis, with their source in the file."""
+    path = Path(__file__).parents[1] / "reference" / "lifetime_value.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _purchases(log: pd.DataFrame, last: str | pd.Timestamp) -> pd.DataFrame:
+    """Return frequency, recency and T in weeks, counted by pandas alone."""
+    log.columns = pd.Index(["customer_id", "day", "value"])
+    days = log[log["day"] <= pd.Timestamp(last)].groupby(["customer_id", "day"], as_index=False)
+    days = days["value"].sum()
+    groups = days.groupby("customer_id")
+    first, final = groups["day"].min(), groups["day"].max()
+    repeat = days[days["day"] > days["customer_id"].map(first)]
+    gaps = groups["day"].diff().dt.days / 7
+    table = pd.DataFrame(
+        {
+            "frequency": groups.size() - 1,
+            "recency": (final - first).dt.days / 7,
+            "T": (pd.Timestamp(last) - first).dt.days / 7,
+            "monetary_value": repeat.groupby("customer_id")["value"].mean(),
+            "log_intervals": np.log(gaps).groupby(days["customer_id"]).sum(),
+        }
+    )
+    return table.fillna({"monetary_value": 0.0})
+
+
+@pytest.fixture(scope="session")
+def cdnow(real_data: Path) -> pd.DataFrame:
+    """CDNOW, a tenth of the customers, 39 weeks."""
+    log = pd.read_csv(real_data / "cdnow_sample.csv.gz", parse_dates=["date"])
+    return _purchases(log[["sampleid", "date", "sales"]].copy(), "1997-09-30")
+
+
+@pytest.fixture(scope="session")
+def grocery(real_data: Path) -> pd.DataFrame:
+    """An online grocer, calibrated to the end of 2006."""
+    log = pd.read_csv(real_data / "grocery_elog.csv.gz", parse_dates=["date"])
+    return _purchases(log.assign(value=1.0), "2006-12-31")
+
+
+@pytest.fixture(scope="session")
+def apparel(real_data: Path) -> Callable[[int], pd.DataFrame]:
+    """Apparel customers after some weeks, with their two covariates."""
+    log = pd.read_csv(real_data / "apparel_transactions.csv.gz", parse_dates=["Date"])
+    fixed = pd.read_csv(real_data / "apparel_static_cov.csv.gz").set_index("Id").astype(float)
+    start = log["Date"].min()
+
+    def after(weeks: int) -> pd.DataFrame:
+        table = _purchases(log.copy(), start + pd.Timedelta(weeks=weeks))
+        return table.join(fixed)
+
+    return after
+
+
+@pytest.fixture(scope="session")
+def one_customer() -> Callable[..., pd.DataFrame]:
+    """A table of one customer from frequency, recency and T."""
+
+    def make(frequency: int, recency: float, T: float) -> pd.DataFrame:
+        values = {"frequency": frequency, "recency": float(recency), "T": float(T)}
+        return pd.DataFrame(values, index=pd.Index(["a"], name="customer_id"))
+
+    return make

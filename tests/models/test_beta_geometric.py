@@ -285,7 +285,7 @@ def test_one_customer_alone(one_customer):
 def test_nobody_observed_is_an_error(one_customer):
     with pytest.raises(NotEnoughDataError, match="T = 0"):
         BetaGeoNBD().fit(one_customer(0, 0, 0))
-    with pytest.raises(NotEnoughDataError, match="no customers"):
+    with pytest.raises(SchemaError, match="no rows"):
         BetaGeoNBD().fit(one_customer(0, 0, 1).head(0))
 
 

@@ -10,8 +10,8 @@ from .examples import lay_out_example as lay_out_example
 from .published import PUBLISHED as PUBLISHED
 from .published import Published as Published
 from .published import load_published as load_published
-from .read import check_project as check_project
 from .purchase_worlds import simulate_purchases as simulate_purchases
+from .read import check_project as check_project
 from .read import read_tables as read_tables
 from .scanner import SCANNER_PANELS as SCANNER_PANELS
 from .scanner import load_scanner_panel as load_scanner_panel

@@ -364,21 +364,21 @@ class PhaseState:
         end = self.end[first]
         limit = min(horizon, 45 / rate)
         most = float(np.log1p(limit / end.min()))
-        fitted = self._log_intensity(first[group_first], most)
-        # in y = log(1 + u / end) the intensity is smooth over the whole of the future
+        fitted = self._flow(first[group_first], most)
+        # in y = log(1 + u / end) the flow of purchases is smooth over the whole of the future
         nodes, weights = np.polynomial.legendre.leggauss(48)
         out = np.empty(first.size)
         order = np.argsort(group, kind="stable")
         for chunk in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
             reach = np.log1p(limit / end[chunk])[:, None]
             y = reach * (nodes + 1) / 2
-            log_rate = np.polynomial.chebyshev.chebval(2 * y / most - 1, fitted[group[chunk[0]]])
+            flow = np.polynomial.chebyshev.chebval(2 * y / most - 1, fitted[group[chunk[0]]])
             future = end[chunk, None] * np.expm1(y)
-            out[chunk] = (np.exp(log_rate + y - rate * future) @ weights) * reach[:, 0] / 2
+            out[chunk] = ((flow * np.exp(-rate * future)) @ weights) * reach[:, 0] / 2
         return out[codes]
 
-    def _log_intensity(self, rows: Codes, most: float, degree: int = 72) -> Array:
-        """Return Chebyshev coefficients of the log purchase intensity, times `end`, by row."""
+    def _flow(self, rows: Codes, most: float, degree: int = 72) -> Array:
+        """Return Chebyshev coefficients of the purchases per unit of y, by row."""
         angle = np.pi * (np.arange(degree) + 0.5) / degree
         v = np.expm1(most * (np.cos(angle) + 1) / 2)
         transform = 2 / degree * np.cos(np.outer(np.arange(degree), angle))
@@ -392,8 +392,7 @@ class PhaseState:
             for factor, decay in self._modes(p, q):
                 fall = np.exp(-(shape + 1) * _log1p(decay[:, None, :] * v[None, :, None]))
                 total += ((w * factor)[:, None, :] * fall).sum(axis=2).real
-            log_rate = np.log(np.maximum(total * shape[:, :, 0], 1e-300))
-            out[begin : begin + 200] = log_rate @ transform.T
+            out[begin : begin + 200] = (total * shape[:, :, 0] * (1 + v)) @ transform.T
         return out
 
     def pmf(self, n: int, t: float) -> Array:

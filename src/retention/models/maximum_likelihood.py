@@ -263,7 +263,7 @@ def _inverse(hessian: Array) -> tuple[Array, float]:
     scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-14))
     values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
     condition = float(values.max() / values.min()) if values.min() > 0 else float("inf")
-    safe = np.maximum(np.abs(values), 1e-9 * np.abs(values).max())
+    safe = np.maximum(np.abs(values), max(1e-9 * np.abs(values).max(), 1e-12))
     return (vectors / safe) @ vectors.T / np.outer(scale, scale), condition
 
 

@@ -153,15 +153,11 @@ def read_rows(
     ------
     SchemaError
         With every fault found.
-    NotEnoughDataError
-        If the table is empty.
     """
     if "customers" in frame.columns:
         check_rfm(frame.set_axis(pd.RangeIndex(len(frame), name="customer_id")))
     else:
         check_rfm(frame)
-    if frame.empty:
-        raise NotEnoughDataError("the table has no customers; a purchase model needs at least one")
     x, t_x, T = (frame[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T"))
     names = [*purchase_covariates, *dropout_covariates]
     z = _covariates(frame, names)
