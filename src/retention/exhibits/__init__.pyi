@@ -1,4 +1,8 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .core_customers import plot_core_customers as plot_core_customers
+from .core_customers import table_core_customers as table_core_customers
+from .core_customers import table_core_customers_dismissal as table_core_customers_dismissal
+from .core_customers import table_core_customers_validation as table_core_customers_validation
 from .customer_value import plot_customer_value as plot_customer_value
 from .customer_value import plot_customer_value_bridge as plot_customer_value_bridge
 from .customer_value import plot_customer_value_whale as plot_customer_value_whale

@@ -127,7 +127,7 @@ def plot_customer_value_bridge(answer: CustomerValue, *, ax: Axes | None = None)
         axes.text(
             i + 1,
             max(level[i], level[i + 1]),
-            f"{sign}{format_number(change / first * 100, width=10)} %",
+            f"{sign}{format_number(change / first * 100, width=10)}%",
             ha="center",
             va="bottom",
         )

@@ -5,6 +5,7 @@ from .activity import build_inactivity as build_inactivity
 from .cube import build_cube as build_cube
 from .durations import build_durations as build_durations
 from .profile import build_profile as build_profile
+from .profit_rhythm import build_profit_rhythm as build_profit_rhythm
 from .purchase_habits import build_favourites as build_favourites
 from .purchase_habits import build_payment as build_payment
 from .purchase_habits import build_preference as build_preference

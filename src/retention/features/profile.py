@@ -28,9 +28,7 @@ from .value import build_value
 
 __all__ = ["build_profile"]
 
-_MASTER = """
-select * from customers order by customer_id
-"""
+_MASTER = "select *, {{ tenure }} as tenure from customers order by customer_id"
 #: Counts that are 0, not unknown, for a customer of whom the table holds nothing.
 _COUNTS = (
     "orders",
@@ -78,13 +76,11 @@ def build_profile(
         those of the builders named in this module.
     """
     tables.require("customers", needed_for="customer profiles")
-    profile = tables.query(_MASTER).set_index("customer_id")
-    known = [name for name in profile if name in tables.columns("customers")]
-    profile = profile[known]
     window = tables.window
-    profile["tenure"] = [
-        window.whole_units(day.date(), window.cutoff) for day in profile["acquired_on"]
-    ]
+    tenure = window.whole_units_sql("acquired_on", f"DATE '{window.cutoff.isoformat()}'")
+    profile = tables.query(_MASTER, tenure=tenure).set_index("customer_id")
+    known = [name for name in profile if name in tables.columns("customers")]
+    profile = profile[[*known, "tenure"]]
     parts = [
         *_value_parts(tables, months, margin_share, complaint_cost),
         *_order_parts(tables, months),
