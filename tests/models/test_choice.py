@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retention.datasets import load_scanner_panel
@@ -230,6 +230,7 @@ def test_an_alternative_that_is_not_on_offer_is_not_chosen_from():
     assert np.log(p[chosen]).sum() == pytest.approx(found.log_likelihood)
 
 
+@settings(max_examples=20, deadline=None)
 @given(shift=st.floats(-5, 5), scale=st.floats(0.1, 10))
 def test_money_worth_does_not_depend_on_the_currency(shift, scale):
     history = purchase_history(simulate(40, 5, np.random.default_rng(8), taste=0.3))

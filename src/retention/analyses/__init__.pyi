@@ -10,6 +10,9 @@ from .customer_value import CustomerValue as CustomerValue
 from .customer_value import customer_value as customer_value
 from .retention_curve import RetentionCurve as RetentionCurve
 from .retention_curve import retention_curve as retention_curve
+from .switching_costs import SwitchingCosts as SwitchingCosts
+from .switching_costs import SwitchingMeasure as SwitchingMeasure
+from .switching_costs import switching_costs as switching_costs
 from .trade_bridge import BRIDGE as BRIDGE
 from .trade_bridge import TwoPeriods as TwoPeriods
 from .trade_bridge import trade_bridge as trade_bridge

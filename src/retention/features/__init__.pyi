@@ -2,8 +2,16 @@
 from .activity import build_activity as build_activity
 from .activity import build_cohorts as build_cohorts
 from .activity import build_inactivity as build_inactivity
+from .annual_spend import build_annual_spend as build_annual_spend
+from .bond_worth import build_bond_worth as build_bond_worth
+from .choices import build_choices as build_choices
+from .choices import build_switches as build_switches
 from .cube import build_cube as build_cube
 from .durations import build_durations as build_durations
+from .lock_in import BOND_LEVELS as BOND_LEVELS
+from .lock_in import build_lock_in as build_lock_in
+from .lock_in import build_market as build_market
+from .lock_in import construct_items as construct_items
 from .profile import build_profile as build_profile
 from .profit_rhythm import build_profit_rhythm as build_profit_rhythm
 from .purchase_habits import build_favourites as build_favourites
@@ -11,6 +19,7 @@ from .purchase_habits import build_payment as build_payment
 from .purchase_habits import build_preference as build_preference
 from .purchase_habits import build_price_response as build_price_response
 from .purchase_habits import build_trade as build_trade
+from .quotes import build_quotes as build_quotes
 from .relationship_state import build_bond_history as build_bond_history
 from .relationship_state import build_contact_history as build_contact_history
 from .relationship_state import build_contract_state as build_contract_state
@@ -20,5 +29,7 @@ from .relationship_state import build_wallet_share as build_wallet_share
 from .spell_dates import SpellDates as SpellDates
 from .spell_dates import build_spell_dates as build_spell_dates
 from .spells import pattern_sources as pattern_sources
+from .switching_surveys import build_ladder as build_ladder
+from .switching_surveys import build_switching_scales as build_switching_scales
 from .value import MEASURES as MEASURES
 from .value import build_value as build_value

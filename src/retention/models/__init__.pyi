@@ -19,6 +19,7 @@ from .clustered_mean import mean_change as mean_change
 from .conditional_logit import ConditionalLogit as ConditionalLogit
 from .conditional_logit import ConditionalLogitFit as ConditionalLogitFit
 from .conditional_logit import MoneyWorth as MoneyWorth
+from .conditional_logit import money_worth as money_worth
 from .control_chart import ControlChart as ControlChart
 from .control_chart import cusum_chart as cusum_chart
 from .control_chart import ewma_chart as ewma_chart

@@ -15,7 +15,7 @@ from retention.estimates import delta_interval, fieller_interval
 from .choice_design import ChoiceDesign, choice_design
 from .newton import Curve, maximise
 
-__all__ = ["ConditionalLogit", "ConditionalLogitFit", "MoneyWorth"]
+__all__ = ["ConditionalLogit", "ConditionalLogitFit", "MoneyWorth", "money_worth"]
 
 SATURATED = 500.0  # exp of more would overflow; the probability is 0 or 1 long before
 
@@ -117,7 +117,22 @@ class ConditionalLogitFit:
 def money_worth(
     coefficients: pd.Series, covariance: pd.DataFrame, attribute: str, price: str, level: float
 ) -> MoneyWorth:
-    """Return minus attribute over price, with delta and Fieller intervals."""
+    """Return minus one coefficient over that of the price, with delta and Fieller intervals.
+
+    Parameters
+    ----------
+    coefficients, covariance : Series, DataFrame
+        Estimates by name, and their covariance.
+    attribute, price : str
+        The two names.
+    level : float
+        Level of the intervals.
+
+    Raises
+    ------
+    ParameterError
+        If the model has no such coefficient.
+    """
     absent = [name for name in (attribute, price) if name not in coefficients.index]
     if absent:
         raise ParameterError(f"the model has no coefficient {', '.join(absent)}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import logsumexp, ndtri
+from scipy.special import ndtri
 from scipy.stats import qmc
 
 from retention.errors import ParameterError
@@ -21,7 +22,7 @@ from .conditional_logit import (
     fit_design,
     money_worth,
 )
-from .newton import Curve, maximise
+from .newton import maximise
 
 __all__ = ["MixedLogit", "MixedLogitFit", "halton_normals"]
 
@@ -144,14 +145,14 @@ class MixedLogit:
         places = self._random_places(design)
         normals = halton_normals(design.n_customers, self.draws, len(places), self.seed)
         panel = _Panel(design, places, normals)
-        theta, (value, _, hessian) = maximise(
-            lambda t: panel.curve(t)[:3],
+        theta, (value, _, hessian, scores) = maximise(
+            panel.curve,
             self._start(design, fixed, places),
             name="mixed logit",
             tolerance=1e-8 * len(design.weight),
             max_iterations=self.max_iterations,
         )
-        return self._fit(design, places, fixed, theta, value, hessian, panel.curve(theta)[3])
+        return self._fit(design, places, fixed, theta, value, hessian, scores)
 
     def _random_places(self, design: ChoiceDesign) -> list[int]:
         names = list(design.names)
@@ -206,97 +207,112 @@ class MixedLogit:
         )
 
 
+_BATCH = 2**16  # numbers in the largest array of a batch, so that it stays in cache
+
+_Floats = NDArray[np.float64]
+_Full = tuple[float, _Floats, _Floats, _Floats]
+
+
 @dataclass(frozen=True)
+class _Batch:
+    """Customers with equally many occasions: contrasts (C, T, J, K), draws (C, k, R)."""
+
+    who: NDArray[np.int64]
+    x: _Floats
+    available: NDArray[np.bool_] | None
+    eta: _Floats
+    weight: _Floats
+
+
 class _Panel:
-    """The simulated likelihood, one customer after the other so that its arrays stay in cache."""
+    """The simulated likelihood of a panel, batch by batch."""
 
-    design: ChoiceDesign
-    places: list[int]
-    normals: NDArray[np.float64]
+    def __init__(self, design: ChoiceDesign, places: list[int], normals: _Floats) -> None:
+        self.places = places
+        self.n_customers = design.n_customers
+        self.batches = list(_batches(design, normals))
 
-    def curve(
-        self, theta: NDArray[np.float64]
-    ) -> tuple[float, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def curve(self, theta: _Floats) -> _Full:
         """Return log-likelihood, gradient, Hessian, and weighted scores, one row a customer."""
-        size, design = len(theta), self.design
-        stops = np.r_[design.starts[1:], len(design.weight)]
-        value, hessian = 0.0, np.zeros((size, size))
-        scores = np.empty((design.n_customers, size))
-        for h, (start, stop) in enumerate(zip(design.starts, stops, strict=True)):
-            weight = design.weight[start]
-            log_p, scores[h], second = _customer(
-                theta,
-                design.contrasts[start:stop],
-                design.available[start:stop],
-                self.places,
-                self.normals[h],
-            )
-            value += weight * log_p
-            scores[h] *= weight
-            hessian += weight * second
+        value, hessian = 0.0, np.zeros((len(theta), len(theta)))
+        scores = np.empty((self.n_customers, len(theta)))
+        for batch in self.batches:
+            log_p, score, second = _customers(theta, batch, self.places)
+            value += float(batch.weight @ log_p)
+            scores[batch.who] = score * batch.weight[:, None]
+            hessian += np.tensordot(batch.weight, second, axes=1)
         return value, scores.sum(axis=0), hessian, scores
 
 
-def _customer(
-    theta: NDArray[np.float64],
-    x: NDArray[np.float64],
-    available: NDArray[np.bool_],
-    places: list[int],
-    eta: NDArray[np.float64],
-) -> Curve:
-    """Return log of the mean over draws of a customer's probability, its gradient and Hessian.
+def _batches(design: ChoiceDesign, normals: _Floats) -> Iterator[_Batch]:
+    n, j, _ = design.contrasts.shape
+    lengths = np.diff(np.r_[design.starts, n])
+    for t in np.unique(lengths):
+        alike = np.flatnonzero(lengths == t)
+        size = max(1, _BATCH // int(t * j * normals.shape[2]))
+        for start in range(0, len(alike), size):
+            who = alike[start : start + size]
+            rows = design.starts[who][:, None] + np.arange(t)
+            available = design.available[rows]
+            yield _Batch(
+                who,
+                design.contrasts[rows],
+                None if available.all() else available,
+                normals[who],
+                design.weight[design.starts[who]],
+            )
 
-    `x` holds contrasts with the chosen alternative (T, J, K), `eta` the draws (k, R). With
-    z = (x, x * eta) the utility of draw r is linear in theta, so each draw has the derivatives of
-    a conditional logit and the mean adds the variance of the scores between draws.
+
+def _customers(
+    theta: _Floats, batch: _Batch, places: list[int]
+) -> tuple[_Floats, _Floats, _Floats]:
+    """Return, for each customer, log of the mean probability over draws, gradient and Hessian.
+
+    With z = (x, x * eta) the utility of a draw is linear in theta, so each draw has the
+    derivatives of a conditional logit, and the mean adds the variance of scores between draws.
     """
-    t, j, k = x.shape
-    r = eta.shape[1]
-    flat = x.reshape(t * j, k)
-    random = flat[:, places]
+    c, t, j, k = batch.x.shape
+    eta, r = batch.eta, batch.eta.shape[2]
+    flat = batch.x.reshape(c, t * j, k)
+    random = flat[:, :, places]
     utility = random @ (theta[k:, None] * eta)
-    utility += (flat @ theta[:k])[:, None]
+    utility += (flat @ theta[:k])[:, :, None]
     np.minimum(utility, SATURATED, out=utility)
-    odds = np.exp(utility, out=utility).reshape(t, j, r)
-    if not available.all():
-        odds *= available[:, :, None]
-    total = odds.sum(axis=1)
-    log_p = -np.log1p(total).sum(axis=0)
-    value = float(logsumexp(log_p)) - np.log(r)
-    w = np.exp(log_p - value) / r
-    odds /= (1 + total)[:, None, :]
-    p = odds.reshape(t * j, r)
+    odds = np.exp(utility, out=utility).reshape(c, t, j, r)
+    if batch.available is not None:
+        odds *= batch.available[:, :, :, None]
+    total = odds.sum(axis=2)
+    log_p = -np.log1p(total).sum(axis=1)
+    top = log_p.max(axis=1, keepdims=True)
+    w = np.exp(log_p - top)
+    value = np.log(w.mean(axis=1)) + top[:, 0]
+    w /= w.sum(axis=1, keepdims=True)
+    odds /= (1 + total)[:, :, None, :]
 
-    # expectation over alternatives of z, for each occasion and draw
-    mean = np.matmul(x.transpose(0, 2, 1), odds)
-    spread = np.concatenate([mean, mean[:, places, :] * eta], axis=1)
-    draws = -spread.sum(axis=0)
-    score = draws @ w
-    second = (draws * w) @ draws.T - np.outer(score, score)
-    moved = spread.transpose(1, 0, 2).reshape(len(theta), t * r)
-    second += (moved * np.tile(w, t)) @ moved.T
-    second -= _second_moment(flat, random, p, eta, w)
+    # expectation over alternatives of z, by occasion and draw
+    mean = np.matmul(batch.x.transpose(0, 1, 3, 2), odds)
+    z = np.concatenate([mean, mean[:, :, places, :] * eta[:, None]], axis=2)
+    draws = -z.sum(axis=1)
+    score = np.matmul(draws, w[:, :, None])[:, :, 0]
+    second = np.matmul(draws * w[:, None, :], draws.transpose(0, 2, 1))
+    second -= score[:, :, None] * score[:, None, :]
+    second += np.matmul(z * w[:, None, None, :], z.transpose(0, 1, 3, 2)).sum(axis=1)
+    second -= _second_moment(flat, random, odds.reshape(c, t * j, r), eta, w)
     return value, score, second
 
 
-def _second_moment(
-    flat: NDArray[np.float64],
-    random: NDArray[np.float64],
-    p: NDArray[np.float64],
-    eta: NDArray[np.float64],
-    w: NDArray[np.float64],
-) -> NDArray[np.float64]:
+def _second_moment(flat: _Floats, random: _Floats, p: _Floats, eta: _Floats, w: _Floats) -> _Floats:
     """Return the weighted sum over occasions, alternatives and draws of p * z z'."""
-    k, m = flat.shape[1], random.shape[1]
-    upper = np.triu_indices(m)
-    products = (eta[upper[0]] * eta[upper[1]]) * w
-    moments = p @ np.concatenate([w[None, :], eta * w, products]).T
-    out = np.empty((k + m, k + m))
-    out[:k, :k] = (flat * moments[:, :1]).T @ flat
-    out[:k, k:] = flat.T @ (random * moments[:, 1 : m + 1])
-    out[k:, :k] = out[:k, k:].T
-    for a, b, column in zip(*upper, range(m + 1, moments.shape[1]), strict=True):
-        out[k + a, k + b] = out[k + b, k + a] = np.einsum(
-            "i,i,i->", random[:, a], random[:, b], moments[:, column]
-        )
+    c, _, k = flat.shape
+    m = random.shape[2]
+    a, b = np.triu_indices(m)
+    weighted = np.concatenate([w[:, None], eta * w[:, None], eta[:, a] * eta[:, b] * w[:, None]], 1)
+    moments = np.matmul(p, weighted.transpose(0, 2, 1))
+    turned = flat.transpose(0, 2, 1)
+    out = np.empty((c, k + m, k + m))
+    out[:, :k, :k] = np.matmul(turned, flat * moments[:, :, :1])
+    out[:, :k, k:] = np.matmul(turned, random * moments[:, :, 1 : m + 1])
+    out[:, k:, :k] = out[:, :k, k:].transpose(0, 2, 1)
+    pairs = (random[:, :, a] * random[:, :, b] * moments[:, :, m + 1 :]).sum(axis=1)
+    out[:, k + a, k + b] = out[:, k + b, k + a] = pairs
     return out

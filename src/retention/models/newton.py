@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,17 @@ from retention.errors import ConvergenceError
 __all__ = ["Curve", "maximise"]
 
 Curve = tuple[float, NDArray[np.float64], NDArray[np.float64]]
+_Found = TypeVar("_Found", bound=tuple[Any, ...])
 
 
 def maximise(
-    objective: Callable[[NDArray[np.float64]], Curve],
+    objective: Callable[[NDArray[np.float64]], _Found],
     start: NDArray[np.float64],
     *,
     name: str,
     tolerance: float = 1e-9,
     max_iterations: int = 100,
-) -> tuple[NDArray[np.float64], Curve]:
+) -> tuple[NDArray[np.float64], _Found]:
     """Return the maximum of a function and the function there.
 
     Each step solves ``(-H + mu * diag) step = gradient``; the damping `mu` is 0 while the Hessian
@@ -30,7 +32,7 @@ def maximise(
     Parameters
     ----------
     objective : callable
-        Returns value, gradient (k,) and Hessian (k, k).
+        Returns value, gradient (k,), Hessian (k, k), and whatever else is wanted there.
     start : ndarray of float, shape (k,)
         Where to begin.
     name : str
@@ -67,8 +69,8 @@ def maximise(
     )
 
 
-def _ascent(here: Curve, damping: float) -> NDArray[np.float64] | None:
-    _, gradient, hessian = here
+def _ascent(here: tuple[Any, ...], damping: float) -> NDArray[np.float64] | None:
+    gradient, hessian = here[1], here[2]
     scale = np.maximum(np.abs(np.diag(hessian)), 1e-8)
     try:
         root = np.linalg.cholesky(-hessian + damping * np.diag(scale))

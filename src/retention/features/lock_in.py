@@ -1,0 +1,209 @@
+"""Price gap and bonds of customers while they stay: counts to which a hazard is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from retention.engine import Tables, template
+from retention.errors import MissingTableError, NotEnoughDataError, ParameterError
+from retention.window import Period
+
+from .spells import spell_sql
+
+__all__ = ["BOND_LEVELS", "build_lock_in", "build_market", "construct_items"]
+
+BOND_LEVELS = {
+    "discount": "financial",
+    "financial": "financial",
+    "personal": "social",
+    "social": "social",
+    "integration": "structural",
+    "training": "structural",
+    "data": "structural",
+    "structural": "structural",
+}
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_DAYS = {"day": 1, "week": 7}
+
+
+def construct_items(tables: Tables, construct: str) -> list[tuple[str, float, float, bool]]:
+    """Return (item, low, high, reverse) of the survey items of a construct."""
+    found = []
+    for item, how in tables.items.items():
+        if how.get("construct") == construct:
+            low, high = float(how.get("low", 0)), float(how.get("high", 10))
+            found.append((str(item), low, high, bool(how.get("reverse", False))))
+    return found
+
+
+def build_market(tables: Tables, *, own_firm: str = "") -> pd.DataFrame:
+    """Build one row a market period: the rivals' mean price and when it was known.
+
+    The mean is geometric, weighted by customers; the first period is 0 on the log scale.
+
+    Parameters
+    ----------
+    tables : Tables
+        With ``market``.
+    own_firm : str
+        Our name in the table; left out of the rivals.
+
+    Returns
+    -------
+    DataFrame
+        Columns period, since (first day after the period: from then on it is known), until,
+        log_index.
+
+    Raises
+    ------
+    MissingTableError
+        If there is no market table.
+    NotEnoughDataError
+        If no rival has a price.
+    """
+    tables.require("market", needed_for="prices of rivals")
+    rows = tables.query(
+        "select period, firm, cast(price as double) as price, customers from market"
+        " where price > 0 order by period, firm"
+    )
+    rows = rows[rows["firm"] != own_firm]
+    if rows.empty:
+        raise NotEnoughDataError("market holds no price of a rival")
+    weight = rows["customers"].fillna(0).clip(lower=0)
+    total = weight.groupby(rows["period"]).transform("sum")
+    share = np.where(total > 0, weight / total.where(total > 0, 1), np.nan)
+    equal = 1 / rows.groupby("period")["firm"].transform("size")
+    logs = np.log(rows["price"]) * np.where(np.isnan(share), equal, share)
+    table = logs.groupby(rows["period"]).sum().rename("log_index").reset_index()
+    table["since"] = [Period.parse(str(period)).end for period in table["period"]]
+    table = table.sort_values("since", ignore_index=True)
+    table["until"] = [*table["since"].iloc[1:], date(9000, 1, 1)]
+    table["log_index"] -= table["log_index"].iloc[0]
+    return table[["period", "since", "until", "log_index"]]
+
+
+def build_lock_in(
+    tables: Tables,
+    *,
+    groups: Sequence[str] = (),
+    like: Sequence[str] | None = None,
+    own_firm: str = "",
+    satisfaction: str = "",
+    step: float = 0.005,
+) -> pd.DataFrame:
+    """Count stays and leavings by tenure, price gap and bonds, as known when each unit began.
+
+    The price gap of a customer is the logarithm of what it pays over what is usually paid for the
+    same (the geometric mean of its kind), less the rivals' price index of the last market period
+    that had ended. It is rounded to `step`, so that only counts leave the engine.
+
+    Parameters
+    ----------
+    tables : Tables
+        With ``contracts`` in which price is filled; ``bonds`` and ``enrolments`` say what binds,
+        ``market`` what rivals ask.
+    groups : sequence of str
+        Columns of customers or contracts to count by.
+    like : sequence of str, optional
+        Columns of contracts within which prices can be compared; the product where it is known.
+    own_firm : str
+        Our name in the market table.
+    satisfaction : str
+        Construct of survey items whose latest score (0 to 100, in steps of 5) is counted by;
+        missing before the first answer.
+    step : float
+        Width of a step of the gap.
+
+    Returns
+    -------
+    DataFrame
+        tenure, the groups, ``bond: <kind>`` (1 where it holds), satisfaction, gap, n, events.
+        ``attrs["bonds"]`` maps each bond column to its level.
+
+    Raises
+    ------
+    MissingTableError
+        Without contracts, or without their price.
+    NotEnoughDataError
+        If there are no customers at risk with a price.
+    """
+    _require_price(tables)
+    like = _like(tables, like)
+    sql, names = spell_sql(tables, groups, reasons=False, grace_days=0)
+    bonds = _bonds(tables)
+    items = construct_items(tables, satisfaction) if satisfaction else []
+    if satisfaction and not items:
+        raise ParameterError(f"no survey item has the construct {satisfaction!r}")
+    columns = [f"bond: {bond[0]}" for bond in bonds]
+    keys = ["tenure", *groups, *columns, *(["satisfaction"] if items else []), "gap"]
+    unit = tables.window.unit
+    text = sql + "".join(
+        template("retention.features", name) for name in ("stay_periods.sql", "lock_in.sql")
+    )
+    frame = tables.query(
+        text,
+        **names,
+        months=_MONTHS.get(unit, 0), days=_DAYS.get(unit, 0), groups=list(groups), like=like,
+        rivals=_rivals(tables, own_firm), bonds=bonds, items=items, mood_step=5, keys=keys,
+        step=float(step),
+    )  # fmt: skip
+    if frame.empty:
+        raise NotEnoughDataError("no customer at risk has a price above 0 in contracts")
+    whole = ["tenure", "n", "events", *columns]
+    frame[whole] = frame[whole].astype("int64")
+    frame.attrs["window"] = tables.window
+    frame.attrs["bonds"] = {f"bond: {b[0]}": BOND_LEVELS.get(b[0], "structural") for b in bonds}
+    frame.attrs["rivals"] = "market" in tables
+    return frame
+
+
+def _require_price(tables: Tables) -> None:
+    tables.require("contracts", needed_for="lock-in by price gap and bonds")
+    if "price" not in tables.columns("contracts"):
+        raise MissingTableError("contracts (column price)", "lock-in by price gap and bonds")
+
+
+def _like(tables: Tables, like: Sequence[str] | None) -> list[str]:
+    known = tables.columns("contracts")
+    if like is None:
+        return ["product"] if "product" in known else []
+    if absent := [c for c in like if c not in known]:
+        raise ParameterError(f"contracts has no column {', '.join(absent)} to compare prices by")
+    return list(like)
+
+
+def _bonds(tables: Tables) -> list[tuple[str, str, str, str, str]]:
+    """Return (name, table, column, first day, last day or nothing) of all that may bind."""
+    found = []
+    if "bonds" in tables:
+        column = "kind" if "kind" in tables.columns("bonds") else "bond"
+        kinds = tables.query(
+            "select distinct {{ c | ident }} as kind from bonds where {{ c | ident }} is not null"
+            " order by 1",
+            c=column,
+        )["kind"]
+        found += [(str(kind), "bonds", column, "since", "") for kind in kinds]
+    if "enrolments" in tables:
+        levels = tables.query("select distinct bond from enrolments order by bond")["bond"]
+        taken = {bond[0] for bond in found}
+        found += [
+            (str(level), "enrolments", "bond", "enrolled_on", "ended_on")
+            for level in levels
+            if str(level) not in taken
+        ]
+    return found
+
+
+def _rivals(tables: Tables, own_firm: str) -> list[tuple[Any, ...]]:
+    """Return (since, until, log index); the first known index also holds before it."""
+    if "market" not in tables:
+        return []
+    table = build_market(tables, own_firm=own_firm)
+    rows = [tuple(row) for row in table[["since", "until", "log_index"]].itertuples(index=False)]
+    _, until, level = rows[0]
+    return [(date(1000, 1, 1), until, float(level)), *((s, u, float(v)) for s, u, v in rows[1:])]

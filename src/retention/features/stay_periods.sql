@@ -1,0 +1,33 @@
+-- One row a stay and unit of tenure at risk, with the day on which it begins.
+, units as (
+    select *, unnest(generate_series(entry + 1, duration)) as tenure
+    from spells
+    where duration > entry
+),
+periods as (
+    select
+        customer_id,
+        spell,
+        tenure,
+        case when event = 1 and tenure = duration then 1 else 0 end as event,
+        {% if months %}
+        make_date(
+            cast(floor((year(started_on) * 12 + month(started_on) - 1 + (tenure - 1) * {{ months }}) / 12) as integer),
+            cast((year(started_on) * 12 + month(started_on) - 1 + (tenure - 1) * {{ months }}) % 12 + 1 as integer),
+            least(
+                day(started_on),
+                day(last_day(make_date(
+                    cast(floor((year(started_on) * 12 + month(started_on) - 1 + (tenure - 1) * {{ months }}) / 12) as integer),
+                    cast((year(started_on) * 12 + month(started_on) - 1 + (tenure - 1) * {{ months }}) % 12 + 1 as integer),
+                    1
+                )))
+            )
+        )
+        {% else %}
+        started_on + cast((tenure - 1) * {{ days }} as integer)
+        {% endif %} as begins
+        {%- for name in pattern %},
+        {{ name | ident }}
+        {%- endfor %}
+    from units
+)
