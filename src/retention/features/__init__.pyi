@@ -26,6 +26,11 @@ from .relationship_state import build_contract_state as build_contract_state
 from .relationship_state import build_last_answers as build_last_answers
 from .relationship_state import build_service_history as build_service_history
 from .relationship_state import build_wallet_share as build_wallet_share
+from .rfm import Returns as Returns
+from .rfm import audit_rfm as audit_rfm
+from .rfm import build_purchase_counts as build_purchase_counts
+from .rfm import build_purchase_intervals as build_purchase_intervals
+from .rfm import build_rfm as build_rfm
 from .spell_dates import SpellDates as SpellDates
 from .spell_dates import build_spell_dates as build_spell_dates
 from .spells import pattern_sources as pattern_sources

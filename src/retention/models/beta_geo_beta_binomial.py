@@ -201,7 +201,7 @@ class BetaGeoBetaBinomial(PurchaseModel):
     --------
     >>> fit = BetaGeoBetaBinomialFit(alpha=1.204, beta=0.750, gamma=0.657, delta=2.783)
     >>> round(fit.expected_new_customer(5), 3)
-    1.939
+    1.938
     """
 
     def __post_init__(self) -> None:

@@ -38,7 +38,7 @@ class BetaGeoNBD(PurchaseModel):
     --------
     >>> fit = BetaGeoNBDFit(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="week")
     >>> round(fit.expected_new_customer(52), 2)
-    1.44
+    1.45
     """
 
     @property
