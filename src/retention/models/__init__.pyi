@@ -29,6 +29,8 @@ from .counts import count_spells as count_spells
 from .cox import Cox as Cox
 from .cox import CoxFit as CoxFit
 from .design import Design as Design
+from .discrete_hazard import DiscreteHazard as DiscreteHazard
+from .discrete_hazard import DiscreteHazardFit as DiscreteHazardFit
 from .doubly_robust import AdjustedEffect as AdjustedEffect
 from .doubly_robust import DoublyRobust as DoublyRobust
 from .doubly_robust import DoublyRobustFit as DoublyRobustFit
@@ -50,6 +52,10 @@ from .kaplan_meier import KaplanMeier as KaplanMeier
 from .kaplan_meier import KaplanMeierFit as KaplanMeierFit
 from .least_squares import LeastSquares as LeastSquares
 from .least_squares import LeastSquaresFit as LeastSquaresFit
+from .leaving import ExpectedLeavers as ExpectedLeavers
+from .leaving import expected_leavers as expected_leavers
+from .leaving import predict_leaving as predict_leaving
+from .leaving import reasons_to_leave as reasons_to_leave
 from .log_rank import LogRank as LogRank
 from .log_rank import LogRankFit as LogRankFit
 from .maximum_likelihood import Certificate as Certificate

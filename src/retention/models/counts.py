@@ -30,7 +30,7 @@ class RiskTable:
     groups : pandas.DataFrame, shape (G, pattern columns)
         The pattern of each group; no columns if there is one group only.
     tenure : ndarray of float, shape (K,)
-        Rising tenures at which anything ends, all above 0.
+        Rising tenures at which anything ends (or every whole one), all above 0.
     at_risk, events, censored : ndarray of float, shape (G, K)
         Spells at risk, that left, and that were last seen, at each tenure.
     entered : ndarray of float, shape (G, K)
@@ -57,8 +57,19 @@ class RiskTable:
         return self.entered.sum(axis=1)
 
     @classmethod
-    def of(cls, table: pd.DataFrame, by: Sequence[str] = ()) -> RiskTable:
+    def of(
+        cls, table: pd.DataFrame, by: Sequence[str] = (), *, every_tenure: bool = False
+    ) -> RiskTable:
         """Sum a cube, or count spells, over all patterns but those named in `by`.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            A cube, or one row a spell.
+        by : sequence of str
+            Columns that make the groups.
+        every_tenure : bool
+            Whether to keep whole tenures at which nobody's spell ended; tenures must be whole.
 
         Raises
         ------
@@ -70,7 +81,7 @@ class RiskTable:
         cube = as_cube(table, by)
         causes = cause_columns(cube)
         groups, code = _codes(cube, by)
-        tenure, column = np.unique(cube["tenure"].to_numpy(dtype=float), return_inverse=True)
+        tenure, column = _tenures(cube["tenure"].to_numpy(dtype=float), every_tenure)
         shape = (len(groups), len(tenure))
         cell = code * shape[1] + column
 
@@ -89,6 +100,8 @@ class RiskTable:
         before = np.cumsum(entered, axis=1) - entered
         at_risk = before - (np.cumsum(ended, axis=1) - ended)
         stops = (ended.sum(axis=0) > 0) & ~at_zero
+        if stops.any() and every_tenure:
+            stops = ~at_zero & (at_risk.sum(axis=0) > 0)
         if not stops.any():
             raise NotEnoughDataError(
                 f"nobody was ever at risk: {int(zero.sum()):,} spells, all of zero tenure"
@@ -98,6 +111,15 @@ class RiskTable:
             groups, tenure[stops], at_risk[:, stops], events[:, stops], censored[:, stops],
             arrived, {cause: part[:, stops] for cause, part in parts.items()}, zero,
         )  # fmt: skip
+
+
+def _tenures(values: Floats, every: bool) -> tuple[Floats, NDArray[np.int64]]:
+    if not every:
+        tenure, column = np.unique(values, return_inverse=True)
+        return tenure, np.asarray(column, dtype=np.int64)
+    if np.any(values != np.floor(values)):
+        raise SchemaError("cube", ["tenure must be in whole units for a discrete hazard"])
+    return np.arange(values.max() + 1), values.astype(np.int64)
 
 
 def _codes(cube: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
