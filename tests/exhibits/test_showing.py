@@ -153,7 +153,7 @@ def test_a_table_is_readable_and_inert(shown):
     assert "1,234,567" in html
     assert "0.123<" in html
     assert "2026-01-31" in html
-    assert "90.0% (88.0 to 92.0)" in html
+    assert "90.0%<br><small>(88.0 to 92.0)</small>" in html
     assert 'title="too few"' in html
     record = shown[0][0][TABLE_MIME]
     assert record["name"] == "segments"

@@ -107,6 +107,8 @@ def test_a_report_from_notebooks_to_page(project_dir):
 
 def test_the_same_inputs_give_the_same_bytes(project_dir, canned):
     run(project_dir)
+    index = rebuild_index(Project.load(project_dir)).read_text(encoding="utf-8")
+    assert "1 reports, the latest for October 2026" in index
     folder = project_dir / "reports/2026-10"
     before = files_of(folder)
     assert run(project_dir).status == "up to date"
@@ -185,7 +187,7 @@ def test_a_failure_leaves_what_is_published(project_dir, write_notebook, source,
     (folder / "index.html").write_text("published")
     before = files_of(folder)
     spoil(project_dir, write_notebook, source)
-    outcome = run(project_dir)
+    outcome = run(project_dir, only=("spoilt",))
     assert (outcome.status, outcome.exit_code) == ("failed", code)
     assert files_of(folder) == before
     failure = project_dir / "reports/failures/2026-10"

@@ -49,7 +49,9 @@ class Embedded:
         except duckdb.Error as error:
             raise DataError(f"DuckDB does not accept the settings [engine]: {error}") from error
         self.execute("set TimeZone = 'UTC'")
-        self.execute("set enable_progress_bar = false")
+        # in Jupyter without ipywidgets the bar is off and may not be touched
+        if self.rows("select current_setting('enable_progress_bar')")[0][0]:
+            self.execute("set enable_progress_bar = false")
         self.execute("create schema base")
         self.execute("create schema raw")
         self._scopes = 0

@@ -263,4 +263,9 @@ def format_label(label: Any) -> str:
 def _cell(value: Any, number: bool) -> str:
     why = f' title="{escape(value.why)}"' if isinstance(value, Estimate) and value.why else ""
     align = "right" if number else "left"
-    return f'<td style="text-align:{align}"{why}>{escape(format_cell(value))}</td>'
+    text = escape(format_cell(value))
+    if isinstance(value, Estimate):  # the interval on a line of its own, none of them broken
+        value_text, bracket, rest = text.partition(" (")
+        text = f"{value_text}<br><small>({rest}</small>" if bracket else value_text
+        align += ";white-space:nowrap"
+    return f'<td style="text-align:{align}"{why}>{text}</td>'

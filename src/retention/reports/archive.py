@@ -77,7 +77,7 @@ def _entry(
     manifest = read_json(archive.published(period) / MANIFEST) or {}
     kept = sorted(archive.revisions(period).glob("r[0-9]*"))
     manifests = [read_json(path / MANIFEST) or {} for path in kept]
-    after = [*manifests[1:], manifest]
+    after = [*manifests, manifest][1:]
     return {
         "label": period.label,
         "name": words.period(period),

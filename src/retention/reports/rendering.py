@@ -38,6 +38,7 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["soften"] = soften
     environment.globals["style"] = _raw((TEMPLATES / "style.css").read_text(encoding="utf-8"))
     return environment
 
@@ -157,6 +158,18 @@ def markdown_to_html(source: str) -> str:
     return _markdown()(source)
 
 
+def soften(headline: str) -> Any:
+    """Return a headline in which the interval and what else stands in brackets is set back.
+
+    Examples
+    --------
+    >>> soften("A <b> (95 % interval 1 to 2; n 9) of customers.")
+    Markup('A &lt;b&gt; <span class="aside">(95 % interval 1 to 2; n 9)</span> of customers.')
+    """
+    aside = r"\([^()]*\d[^()]*\)"
+    return _raw(re.sub(aside, r'<span class="aside">\g<0></span>', escape(headline)))
+
+
 def answer_to_html(record: dict[str, Any], words: Words) -> str:
     """Return an answer's headline, cautions and folded numbers of record.
 
@@ -167,7 +180,7 @@ def answer_to_html(record: dict[str, Any], words: Words) -> str:
     words : Words
         The language.
     """
-    lines = ['<section class="answer">', f'<p class="headline">{escape(record["headline"])}</p>']
+    lines = ['<section class="answer">', f'<p class="headline">{soften(record["headline"])}</p>']
     lines += [
         f'<p class="caution"><strong>{words("caution")}.</strong> {escape(text)}</p>'
         for text in record["cautions"]

@@ -383,7 +383,10 @@ def _management(run: _Run, collected: Sequence[Collected], metrics: dict[str, An
     figures = comparing.cards(metrics, run.history, words, run.titles)
     page = {
         "lead": metrics["lead"],
-        "lead_change": "",
+        "lead_change": next(
+            (f"{f.name}: {f.changes[0].arrow} {f.changes[0].text}" for f in figures if f.changes),
+            "",
+        ),
         "figures": figures,
         "compared": any(figure.changes for figure in figures),
         "targets": [],
@@ -401,7 +404,7 @@ def _entry(part: Collected) -> dict[str, Any]:
         "href": f"{part.article.name}.html",
         "title": part.article.title,
         "question": part.article.question,
-        "headlines": [answer.headline for answer in part.answers],
+        "headlines": list(dict.fromkeys(answer.headline for answer in part.answers)),
         "cautions": list(cautions),
     }
 
