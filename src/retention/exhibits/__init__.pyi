@@ -10,13 +10,13 @@ from .customer_value import table_customer_value as table_customer_value
 from .customer_value import table_customer_value_bridge as table_customer_value_bridge
 from .customer_value import table_customer_value_dependence as table_customer_value_dependence
 from .customer_value import table_customer_value_migration as table_customer_value_migration
+from .mime import ANSWER_MIME as ANSWER_MIME
+from .mime import TABLE_MIME as TABLE_MIME
 from .numbers import format_cell as format_cell
 from .numbers import format_number as format_number
 from .numbers import number_texts as number_texts
 from .retention_curve import plot_retention_curve as plot_retention_curve
 from .retention_curve import table_retention_curve as table_retention_curve
-from .showing import ANSWER_MIME as ANSWER_MIME
-from .showing import TABLE_MIME as TABLE_MIME
 from .showing import show as show
 from .theme import ACCENT as ACCENT
 from .theme import GRID as GRID

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from retention.estimates import Estimate
 
@@ -87,6 +86,8 @@ def format_cell(value: Any) -> str:
     >>> format_cell(1234567), format_cell(0.12345), format_cell(None), format_cell(True)
     ('1,234,567', '0.123', '–', 'yes')
     """
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # without importing pandas
+        return MISSING
     if isinstance(value, Estimate):
         texts = number_texts(value)
         if not value.shown:
@@ -109,12 +110,6 @@ def format_cell(value: Any) -> str:
         )
     if isinstance(value, Decimal):
         return f"{value:,}".replace("-", "−")
-    if isinstance(value, datetime) and pd.notna(value):
-        return (
-            value.strftime("%Y-%m-%d %H:%M")
-            if value.time() != datetime.min.time()
-            else (value.strftime("%Y-%m-%d"))
-        )
-    if isinstance(value, date) and pd.notna(value):
-        return value.isoformat()
-    return MISSING if value is None or value is pd.NA or value is pd.NaT else str(value)
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d" if value.time() == time() else "%Y-%m-%d %H:%M")
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -22,13 +22,12 @@ from matplotlib.text import Text
 
 from retention.errors import GateError, ParameterError
 from retention.estimates import Answer, Estimate
+from retention.exhibits.mime import ANSWER_MIME, TABLE_MIME
 from retention.exhibits.numbers import format_cell, number_texts
 from retention.exhibits.theme import MAX_WIDTH, MIN_TEXT, Description, description_of
 
-__all__ = ["ANSWER_MIME", "MAX_ROWS", "TABLE_MIME", "show"]
+__all__ = ["MAX_ROWS", "show"]
 
-ANSWER_MIME = "application/vnd.retention+json"
-TABLE_MIME = "application/vnd.retention.table+json"
 MAX_ROWS = 200
 _DPI = 180
 
