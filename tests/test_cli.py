@@ -49,6 +49,16 @@ def test_a_new_project_is_laid_out(tmp_path):
     assert "already" in output
 
 
+def test_an_example_is_laid_out(tmp_path):
+    code, output = run("init", str(tmp_path), "--example", "demo", "--customers", "60")
+    assert code == 0, output
+    assert (tmp_path / "notebooks/retention_curve.ipynb").exists()
+    assert (tmp_path / "data/demo.json").exists()
+    code, output = run("init", str(tmp_path), "--example", "nothing")
+    assert code == 2
+    assert run("init", str(tmp_path), "--data-only")[0] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
@@ -89,7 +99,8 @@ def test_periods_are_run_in_order_and_the_worst_is_told(tmp_path, monkeypatch):
     code, output = run("report", "-C", str(tmp_path / "p"), "--from", "2026-08")
     assert (code, seen) == (3, ["2026-08", "2026-09", "2026-10"])
     assert "2026-09: not published: no data" in output
-    assert "2026-10: published" in output
+    assert "2026-10: published\n" in output
+    assert output.endswith("2026-10\n")  # the path of the page, alone on its line
     code, _ = run("report", "-C", str(tmp_path / "p"), "--from", "2026-09", "--to", "2026-08")
     assert code == 2
 

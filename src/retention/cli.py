@@ -58,13 +58,31 @@ def main() -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--name", default="", help="Of the company; the folder's if left out.")
-def init(folder: Path, name: str) -> None:
+@click.option("--example", help="Fill it with example data: demo, telco or scanner.")
+@click.option("--data-only", is_flag=True, help="Write an example's data and nothing else.")
+@click.option("--customers", type=click.IntRange(1), default=2000, help="Of the demo company.")
+@click.option("--seed", type=int, default=1, help="Of the demo company's chance.")
+def init(
+    folder: Path, name: str, example: str | None, data_only: bool, customers: int, seed: int
+) -> None:
     """Lay out a project in FOLDER: retention.toml, notebooks, data, reports."""
     from retention.reports import lay_out_project
 
-    lay_out_project(folder, name)
-    click.echo(f"{folder} is ready. Say in retention.toml where your tables are, then:")
-    click.echo(f"retention check --project {folder}")
+    if data_only and example is None:
+        raise click.UsageError("--data-only goes with --example")
+    if example is None:
+        lay_out_project(folder, name)
+        click.echo(f"{folder} is ready. Say in retention.toml where your tables are, then:")
+        click.echo(f"retention check --project {folder}")
+        return
+    from retention.datasets import lay_out_example
+
+    lay_out_example(example, folder, n_customers=customers, seed=seed, data_only=data_only)
+    if not data_only:
+        from retention.reports import copy_notebooks
+
+        copy_notebooks(folder)
+    click.echo(f"{folder} has the example {example}. Now: retention report --project {folder}")
 
 
 @main.command()
@@ -110,7 +128,7 @@ def report(
     force: bool,
     **limits: int | None,
 ) -> None:
-    """Make and publish reports; prints the page."""
+    """Make and publish reports; prints the page of each."""
     from retention.project import Project
     from retention.reports import Archive
 
@@ -187,7 +205,8 @@ def _run(project: Project, period: Period, order: Order) -> Outcome:
             click.echo(f"{period}: see {outcome.page}", err=True)
     else:
         rebuild_index(project, order.lang)
-        click.echo(f"{period}: {outcome.status}: {outcome.page}")
+        click.echo(f"{period}: {outcome.status}", err=True)
+        click.echo(outcome.page)
     return outcome
 
 

@@ -73,7 +73,12 @@ def assert_old_report(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal(sleeper, number, code):
     process, kernel = start(sleeper)
@@ -102,6 +107,7 @@ def test_a_killed_runner_leaves_nothing_and_the_next_run_goes_on(sleeper):
     assert OLD not in (sleeper / "reports/2026-10/index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow  # test_execution.py sees the same from inside
 def test_a_killed_kernel(sleeper):
     process, kernel = start(sleeper)
     os.kill(kernel, signal.SIGKILL)
@@ -111,6 +117,7 @@ def test_a_killed_kernel(sleeper):
     assert_old_report(sleeper)
 
 
+@pytest.mark.slow  # test_execution.py sees the same from inside
 def test_a_cell_over_its_limit(sleeper):
     done = subprocess.run(
         command(sleeper, "--cell-limit", "2"), capture_output=True, text=True, timeout=60
@@ -120,6 +127,7 @@ def test_a_cell_over_its_limit(sleeper):
     assert_old_report(sleeper)
 
 
+@pytest.mark.slow  # test_execution.py sees the same from inside
 def test_a_run_over_its_limit(sleeper):
     done = subprocess.run(
         command(sleeper, "--run-limit", "5"), capture_output=True, text=True, timeout=60

@@ -5,6 +5,7 @@ from .articles import find_articles as find_articles
 from .articles import packaged_notebooks as packaged_notebooks
 from .data_check import DataCheck as DataCheck
 from .data_check import check_tables as check_tables
+from .layout import copy_notebooks as copy_notebooks
 from .layout import lay_out_project as lay_out_project
 from .limits import Limits as Limits
 from .machine import Finding as Finding

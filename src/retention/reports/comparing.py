@@ -44,6 +44,7 @@ class KeyFigure:
     interval: str
     level: str
     basis: str
+    method: str
     grade: str
     why: str
     changes: tuple[Change, ...]
@@ -173,6 +174,7 @@ def _card(
         interval=texts.interval,
         level=f"{estimate.level * 100:g}",
         basis=texts.basis,
+        method=estimate.method,
         grade=estimate.grade,
         why=texts.why,
         changes=tuple(_changes(key, better, estimate, history, words)),

@@ -12,7 +12,7 @@ from retention.errors import ProjectError
 from retention.reports.articles import packaged_notebooks
 from retention.window import Period
 
-__all__ = ["lay_out_project"]
+__all__ = ["copy_notebooks", "lay_out_project"]
 
 FILE = "retention.toml"
 
