@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .columns import NEVER, Floats, Ints, days, money, words
+from .columns import NEVER, Floats, days, money, words
 from .customers import customer_ids
 from .life import Mechanism, Stage, Step
 from .world import World
@@ -18,7 +18,7 @@ _BY_SEGMENT = np.array([2.0, 1.0, 0.5])
 
 
 class BondLife(Mechanism):
-    """Since when each customer has each bond; bonds end with the contract."""
+    """Since when each customer has each bond; what was built stands, also for who comes back."""
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
@@ -42,10 +42,6 @@ class BondLife(Mechanism):
         self.stage.logs["bonds"].add(customer=who, kind=kind, since=day[kind, who])
         return np.zeros(self.stage.n)
 
-    def left(self, who: Ints) -> None:
-        """Let the bonds go with the contract."""
-        self.since[:, who] = NEVER
-
 
 def switching_cost(world: World) -> Floats:
     """Return the true switching cost of each kind of bond, as a share of the price."""
@@ -58,12 +54,6 @@ def bonds(world: World) -> pd.DataFrame:
     """Return the bonds that customers of record had by the cutoff."""
     log, calendar = world.life.events["bonds"], world.calendar
     kept = log["since"] < calendar.cutoff_day
-    # bonds of a contract that had ended before the records began were never recorded
-    spells = world.life.spells
-    gone = (spells["ended"] != NEVER) & (spells["ended"] <= calendar.start_day)
-    last_gone = np.full(len(world.traits), NEVER)
-    np.maximum.at(last_gone, spells["customer"][gone], spells["ended"][gone])
-    kept &= log["since"] >= last_gone[log["customer"]]
     who, kind, since = (log[name][kept] for name in ("customer", "kind", "since"))
     rng, spread = world.streams.rng("bond rows"), world.parameters.bonds.worth_sd
     noise = np.exp(spread * rng.normal(size=len(who)) - spread**2 / 2)

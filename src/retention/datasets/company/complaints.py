@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from .columns import NEVER, Floats, Ints, days, ids, words
+from .columns import NEVER, Floats, days, ids, words
 from .customers import customer_ids
 from .employees import DEPARTMENTS, employee_ids, on_duty
 from .life import Mechanism, Stage, Step
@@ -81,10 +81,6 @@ class ComplaintLife(Mechanism):
             customer=there, day=day[there], severity=severity[there], spoken=speaks[there]
         )
         return np.where(problem, p.problem_shock * severity / 2, 0.0)
-
-    def left(self, who: Ints) -> None:
-        """Start with a clean slate if there is another contract."""
-        self.opened[who] = self.closed[who] = _NO_EFFECT
 
 
 def complaints(world: World) -> pd.DataFrame:

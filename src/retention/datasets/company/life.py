@@ -104,9 +104,6 @@ class Mechanism:
         """Draw what happens in the step, log it, and return the shock to satisfaction."""
         return np.zeros(self.stage.n)
 
-    def left(self, who: Ints) -> None:
-        """Forget what does not outlive a contract."""
-
 
 @dataclass(frozen=True)
 class Life:
@@ -171,7 +168,6 @@ def live(
         shock = stage.parameters.satisfaction.shock_sd * rngs["mood"].normal(size=stage.n)
         for name, mechanism in mechanisms.items():
             shock = shock + mechanism.happen(step, rngs[name])
-            mechanism.left(np.flatnonzero(gone > 0))
         carried = stage.parameters.satisfaction.memory * carried + shock
     leaving.close_books()
     events = {name: log.table() for name, log in stage.logs.items()}

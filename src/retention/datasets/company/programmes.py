@@ -80,10 +80,6 @@ class ProgrammeLife(Mechanism):
             joined=joins[who],
         )
 
-    def left(self, who: Ints) -> None:
-        """End taking part with the contract."""
-        self.since[:, who] = NEVER
-
 
 def enrolments(world: World) -> pd.DataFrame:
     """Return who joined which programme when; of the randomised one only the treated."""
