@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
@@ -74,35 +75,58 @@ def test_telco_source_is_kept_as_published(tmp_path):
 
 def test_telco_dates_give_back_every_tenure():
     source = telco_source()
-    window = Window(start=pd.Timestamp("2020-11-01").date(), cutoff=TELCO_CUTOFF)
+    window = Window(start=date(2020, 10, 1), cutoff=TELCO_CUTOFF)
     contracts = telco_tables(source)["contracts"]
     started = pd.to_datetime(contracts["started_on"]).dt.date
     ended = pd.to_datetime(contracts["ended_on"]).dt.date
     for tenure, churn, start, end in zip(
         source["tenure"], source["churn"], started, ended, strict=True
     ):
-        assert window.whole_units(start, TELCO_CUTOFF) == tenure
+        assert window.whole_units(start, window.last_day) == tenure
         if churn == "Yes":
             assert window.started_units(start, end) == tenure
         else:
             assert pd.isna(end)
 
 
-def test_telco_cubes_give_the_published_curve(tmp_path):
-    # counts by tenure as the input contract derives them; S(t) verified in R, see docs
-    lay_out_example("telco", tmp_path)
-    tables = read_tables(Project.load(tmp_path))
-    spells = tables.query(
-        "select {{ window.whole_units_sql('started_on', \"DATE '2026-11-01'\") }} as tenure,"
-        " ended_on is not null as event, count(*) as n from contracts group by all order by all"
+def curve_of_telco(folder: Path, observed_from: str) -> dict[int, float]:
+    """S(t) by a count over the contracts; entry in months begun before the observation."""
+    lay_out_example("telco", folder)
+    file = folder / "retention.toml"
+    text = file.read_text().replace(
+        "observed_from = 2020-10-01", f"observed_from = {observed_from}"
     )
-    spells = spells[spells["tenure"] > 0]
-    survival, at_risk = 1.0, spells["n"].sum()
-    curve = {}
-    for tenure, group in spells.groupby("tenure"):
-        survival *= 1 - group.loc[group["event"], "n"].sum() / at_risk
-        at_risk -= group["n"].sum()
+    file.write_text(text)
+    spells = read_tables(Project.load(folder)).query(
+        "select {{ window.whole_units_sql('started_on', until) }} as tenure,"
+        " greatest({{ window.whole_units_sql('started_on', since) }}, 0) as entry,"
+        " ended_on is not null as event from contracts order by customer_id",
+        until="DATE '2026-10-31'",
+        since=f"DATE '{observed_from}'",
+    )
+    survival, curve = 1.0, {}
+    for tenure in range(1, 73):
+        at_risk = (spells["entry"] < tenure) & (spells["tenure"] >= tenure)
+        left = spells["event"] & (spells["tenure"] == tenure)
+        survival *= 1 - left.sum() / at_risk.sum()
         curve[tenure] = survival
-    printed = {1: 0.945961320, 12: 0.843199554, 24: 0.788736398, 72: 0.592790152}
+    return curve
+
+
+def test_telco_gives_the_published_curve(tmp_path):
+    # verified in R, survival 3.5-3
+    printed = {
+        1: 0.945961320, 6: 0.884826239, 12: 0.843199554, 24: 0.788736398,
+        36: 0.748545415, 48: 0.708840184, 60: 0.664403914, 72: 0.592790152,
+    }  # fmt: skip
+    curve = curve_of_telco(tmp_path, "2020-10-01")
     for tenure, value in printed.items():
         assert curve[tenure] == pytest.approx(value, abs=5e-10)
+
+
+def test_telco_seen_as_what_it_is_falls_far_below(tmp_path):
+    # every leaver left in one quarter: the same rows, entered three months before the end
+    curve = curve_of_telco(tmp_path, "2026-07-01")
+    # of 1,051 customers of tenure 1 to 3, 380 left in their first month
+    assert curve[1] == pytest.approx(1 - 380 / 1051, abs=1e-12)
+    assert curve[12] == pytest.approx(0.111, abs=5e-4)

@@ -12,6 +12,7 @@ from retention.window import add_months
 __all__ = ["TELCO_CUTOFF", "telco_source", "telco_tables"]
 
 TELCO_CUTOFF = date(2026, 11, 1)  # the source has tenures and no dates; any day would do
+_LAST = add_months(TELCO_CUTOFF, -1)  # so that the month of tenure that ends there is over
 
 _ATTRIBUTES = (
     "contract",
@@ -46,9 +47,10 @@ def telco_source() -> pd.DataFrame:
 def telco_tables(source: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return ``customers`` and ``contracts``, with dates counted back from one cutoff.
 
-    A customer of tenure n started n calendar months before the cutoff; one of tenure 0 started 15
-    days before it. Who churned ended on the day before the cutoff, so that the month of tenure in
-    which they left is n. Values stay as in the source; the project file maps them.
+    A customer of tenure n started n calendar months before the first day of the last month known,
+    one of tenure 0 15 days before the cutoff. Who churned ended on that first day, so that the
+    month of tenure in which they left is n. Values stay as in the source; the project file maps
+    them.
 
     Parameters
     ----------
@@ -57,10 +59,10 @@ def telco_tables(source: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """
     ids = "T" + source["rownames"].astype(int).astype(str).str.zfill(4)
     started = [
-        add_months(TELCO_CUTOFF, -int(n)) if n else TELCO_CUTOFF - timedelta(days=15)
+        add_months(_LAST, -int(n)) if n else TELCO_CUTOFF - timedelta(days=15)
         for n in source["tenure"]
     ]
-    left = (TELCO_CUTOFF - timedelta(days=1)).isoformat()
+    left = _LAST.isoformat()
     base = pd.DataFrame({"customer_id": ids, "started_on": [day.isoformat() for day in started]})
     customers = base.rename(columns={"started_on": "acquired_on"}).join(source[[*_PERSONS]])
     ended = source["churn"].map({"Yes": left, "No": ""})
