@@ -1,0 +1,87 @@
+"""Every feature of the package, called as an example: for what must hold of all of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from retention import features
+from retention.datasets import simulate_company
+from retention.engine import Tables
+from retention.errors import DataError, ParameterError
+
+# a feature that needs more than the tables is called as written here
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "build_last_answers": {"constructs": ("csat", "satisfaction"), "name": "satisfaction"},
+}
+
+
+def every_feature() -> dict[str, Callable[[Tables], Any]]:
+    """Return each public ``build_`` function of `retention.features` as a function of tables."""
+    found: dict[str, Callable[[Tables], Any]] = {}
+    for name in sorted(n for n in features.__all__ if n.startswith("build_")):
+        function = getattr(features, name)
+        given = EXAMPLES.get(name, {})
+        needed = [
+            parameter.name
+            for parameter in list(inspect.signature(function).parameters.values())[1:]
+            if parameter.default is inspect.Parameter.empty and parameter.name not in given
+        ]
+        assert not needed, f"{name} needs {needed}: add an example to tests/features/conftest.py"
+        found[name] = lambda tables, f=function, g=given: f(tables, **g)
+    return found
+
+
+def outcome(feature: Callable[[Tables], Any], tables: Tables) -> dict[str, Any]:
+    """Return everything a feature says, by name; a refusal is its class."""
+    try:
+        return dict(_parts("", feature(tables)))
+    except (DataError, ParameterError) as error:
+        return {"refused": type(error).__name__}
+
+
+def _parts(name: str, value: Any):
+    if is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from _parts(f"{name}.{field.name}", getattr(value, field.name))
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from _parts(f"{name}.{key}", part)
+    else:
+        yield name, value
+
+
+def assert_same(one: dict[str, Any], other: dict[str, Any], rtol: float = 0.0) -> None:
+    """Compare two outcomes: keys, counts and money exactly, other numbers to `rtol`."""
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        if isinstance(value, pd.DataFrame):
+            pd.testing.assert_frame_equal(value, other[name], rtol=rtol, atol=0, check_exact=not rtol)
+        elif isinstance(value, pd.Series):
+            pd.testing.assert_series_equal(value, other[name], rtol=rtol, atol=0)
+        elif hasattr(value, "shape"):
+            assert (value == other[name]).all()
+        else:
+            assert value == other[name]
+
+
+@pytest.fixture(scope="session")
+def small_company():
+    """A simulated company of all tables, small enough for every test."""
+    return simulate_company(250, seed=11)
+
+
+@pytest.fixture(scope="session")
+def survey_items() -> dict[str, dict[str, Any]]:
+    """Some items, so that features of answers have something to do."""
+    scale = {"low": 0, "high": 10}
+    return {
+        "csat": {"construct": "csat", **scale},
+        "nps": {"construct": "nps", **scale},
+        "satisfaction": {"construct": "satisfaction", **scale},
+    }

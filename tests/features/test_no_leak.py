@@ -1,0 +1,170 @@
+"""Nothing after the cutoff changes a feature at the cutoff: deleted, moved, invented, rewritten."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retention.engine import Tables
+from retention.schemas import INPUT_TABLES
+from retention.window import Period
+
+from .conftest import assert_same, every_feature, outcome
+
+CUTOFF = date(2025, 3, 15)
+
+
+def _days(frame: pd.DataFrame, schema) -> pd.Series:
+    """The day on which each row became known."""
+    values = frame[schema.dated]
+    if schema[schema.dated].kind == "period":
+        return pd.to_datetime([Period.parse(p).last_day for p in values]).to_series(frame.index)
+    return pd.to_datetime(values)
+
+
+def _later(frame, schema, at):
+    return (_days(frame, schema) >= pd.Timestamp(at)).to_numpy()
+
+
+def _delete(frame, schema, rng, at, end):
+    return frame[~_later(frame, schema, at)].copy()
+
+
+def _random_days(rng, count, at, end):
+    return [at + timedelta(days=int(d)) for d in rng.integers(0, (end - at).days, count)]
+
+
+def _move(frame, schema, rng, at, end):
+    frame, late = frame.copy(), _later(frame, schema, at)
+    if schema[schema.dated].kind == "date":
+        frame[schema.dated] = pd.to_datetime(frame[schema.dated])
+        frame.loc[late, schema.dated] = pd.to_datetime(_random_days(rng, late.sum(), at, end))
+        for day in {c.known_from for c in schema.columns if c.known_from} & set(frame.columns):
+            frame[day] = pd.to_datetime(frame[day])
+            frame.loc[late, day] = pd.NaT
+    return frame.drop_duplicates(list(schema.key)) if schema.key else frame
+
+
+def _invent(frame, schema, rng, at, end):
+    """Rows that never were, for customers who are there, all dated after the cutoff."""
+    if schema[schema.dated].kind != "date" or frame.empty:
+        return frame
+    new = frame.iloc[rng.integers(0, len(frame), 40)].copy()
+    new[schema.dated] = pd.to_datetime(_random_days(rng, len(new), at, end))
+    for column in schema.columns:
+        if column.kind == "date" and column.name != schema.dated and column.name in new:
+            new[column.name] = pd.NaT
+        if column.kind in ("money", "number") and column.name in new:
+            new[column.name] = np.abs(pd.to_numeric(new[column.name])) / 7
+    own = schema.key[0] if len(schema.key) == 1 else ""
+    if own:
+        new[own] = [f"invented-{n}" for n in range(len(new))]
+    frame = frame.copy()
+    frame[schema.dated] = pd.to_datetime(frame[schema.dated])
+    frame = pd.concat([frame, new], ignore_index=True)
+    return frame.drop_duplicates(list(schema.key)) if schema.key else frame
+
+
+def _rewrite(frame, schema, rng, at, end):
+    """Change what became known after the cutoff about rows from before it."""
+    frame = frame.copy()
+    days = {c.known_from for c in schema.columns if c.known_from} & set(frame.columns)
+    for day in sorted(days):
+        frame[day] = pd.to_datetime(frame[day])
+        known_late = (frame[day] >= pd.Timestamp(at)).to_numpy().copy()
+        known_late &= ~_later(frame, schema, at)
+        for column in schema.columns:
+            if column.known_from == day and column.name != day and column.name in frame:
+                values = frame.loc[known_late, column.name].to_numpy()
+                frame.loc[known_late, column.name] = rng.permutation(np.array(values))
+        drop = known_late & (rng.random(len(frame)) < 0.5)
+        frame.loc[known_late, day] = pd.to_datetime(_random_days(rng, known_late.sum(), at, end))
+        frame.loc[drop, day] = pd.NaT
+    return frame
+
+
+CHANGES = {"delete": _delete, "move": _move, "invent": _invent, "rewrite": _rewrite}
+
+
+def changed(company, change, rng, at):
+    """The company with its future changed in every table that has dates."""
+    end = company.window.cutoff
+    frames = {}
+    for name, frame in company.tables.items():
+        schema = INPUT_TABLES[name]
+        dated = schema.dated in frame
+        kept = frame if not dated else CHANGES[change](frame, schema, rng, at, end)
+        if change == "delete" and name == "employees":
+            kept = frame  # others refer to them
+        frames[name] = kept
+    return _references_hold(frames)
+
+
+def _references_hold(frames):
+    """Drop rows of customers who are gone, as a source that never knew them would."""
+    known = set(frames["customers"]["customer_id"])
+    return {
+        name: frame[frame["customer_id"].isin(known)] if "customer_id" in frame else frame
+        for name, frame in frames.items()
+        if len(frame)
+    }
+
+
+@pytest.fixture(scope="module")
+def truth(small_company, survey_items):
+    tables = Tables.from_frames(
+        small_company.tables, window=small_company.window, items=survey_items
+    ).as_of(CUTOFF)
+    return {name: outcome(feature, tables) for name, feature in every_feature().items()}
+
+
+def test_some_features_are_there(truth):
+    answered = [name for name, said in truth.items() if "refused" not in said]
+    assert len(answered) >= 10
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_feature_sees_the_future(small_company, survey_items, truth, change, rng):
+    frames = changed(small_company, change, rng, CUTOFF)
+    tables = Tables.from_frames(frames, window=small_company.window, items=survey_items)
+    for name, feature in every_feature().items():
+        try:
+            assert_same(truth[name], outcome(feature, tables.as_of(CUTOFF)))
+        except AssertionError as error:
+            raise AssertionError(f"{name} sees what was {change}d after the cutoff") from error
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(
+    change=st.sampled_from(sorted(CHANGES)),
+    seed=st.integers(0, 2**32 - 1),
+    day=st.dates(date(2022, 2, 1), date(2026, 9, 30)),
+)
+def test_no_feature_sees_the_future_at_any_cutoff(small_company, survey_items, change, seed, day):
+    window = small_company.window
+    before = Tables.from_frames(small_company.tables, window=window, items=survey_items)
+    frames = changed(small_company, change, np.random.default_rng(seed), day)
+    after = Tables.from_frames(frames, window=window, items=survey_items)
+    for feature in every_feature().values():
+        assert_same(outcome(feature, before.as_of(day)), outcome(feature, after.as_of(day)))
+    before.close()
+    after.close()
+
+
+def test_the_test_can_fail(small_company, survey_items, truth, rng):
+    """Changing the past does change features."""
+    frames = changed(small_company, "delete", rng, CUTOFF - timedelta(days=60))
+    tables = Tables.from_frames(frames, window=small_company.window, items=survey_items)
+    different = 0
+    for name, feature in every_feature().items():
+        try:
+            assert_same(truth[name], outcome(feature, tables.as_of(CUTOFF)))
+        except AssertionError:
+            different += 1
+    assert different >= 5
