@@ -61,7 +61,9 @@ def assert_same(one: dict[str, Any], other: dict[str, Any], rtol: float = 0.0) -
     assert one.keys() == other.keys()
     for name, value in one.items():
         if isinstance(value, pd.DataFrame):
-            pd.testing.assert_frame_equal(value, other[name], rtol=rtol, atol=0, check_exact=not rtol)
+            pd.testing.assert_frame_equal(
+                value, other[name], rtol=rtol, atol=0, check_exact=not rtol
+            )
         elif isinstance(value, pd.Series):
             pd.testing.assert_series_equal(value, other[name], rtol=rtol, atol=0)
         elif hasattr(value, "shape"):

@@ -28,6 +28,7 @@ from retention.project import Project, TableSource
 from retention.schemas import INPUT_TABLES
 from retention.window import Period, Window
 
+from .cluster import read_cluster
 from .sources import content_of, open_source
 from .text_files import UNREADABLE
 
@@ -64,7 +65,7 @@ def read_tables(project: Project, period: str | Period | None = None) -> Tables:
         If the period had not ended at the data cutoff, or ends before the observation begins.
     """
     window = _window(project, _period(project, period))
-    base = _Reader(project).base()
+    base = _base(project)
     base.check.raise_for_fatal()
     return Tables(
         base,
@@ -80,9 +81,15 @@ def check_project(project: Project) -> CheckReport:
 
     Unlike `read_tables` it goes on after a fatal fault, so that all are found at once.
     """
-    base = _Reader(project).base()
+    base = _base(project)
     base.engine.close()
     return base.check
+
+
+def _base(project: Project) -> Base:
+    if project.engine.name == "spark":
+        return read_cluster(project, project.root / SET_ASIDE)
+    return _Reader(project).base()
 
 
 def _period(project: Project, period: str | Period | None) -> Period:

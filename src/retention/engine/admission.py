@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from retention.project import TableSource
 from retention.schemas import INPUT_TABLES
@@ -100,8 +100,14 @@ class Admission:
                 engine.execute(f"copy ({query}) to {target} (format parquet)")
 
 
+class _Engine(Protocol):
+    def execute(self, sql: str) -> None: ...
+    def rows(self, sql: str) -> list[tuple[Any, ...]]: ...
+    def types(self, relation: str) -> dict[str, str]: ...
+
+
 def examine(
-    engine: Embedded,
+    engine: _Engine,
     source: TableSource,
     relation: str,
     admitted: Mapping[str, Admitted],
@@ -112,7 +118,7 @@ def examine(
 
     Parameters
     ----------
-    engine : Embedded
+    engine : Embedded or Spark
         Where the relation lies.
     source : TableSource
         How its columns and values map.

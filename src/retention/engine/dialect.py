@@ -31,6 +31,7 @@ _UNORDERED = {
     "ANYVALUE": "min or max, which do not depend on the order of rows",
     "FIRST": "arg_min over a total order",
     "LAST": "arg_max over a total order",
+    "TIMETOUNIX": "days between dates",
     "EPOCH": "days between dates",
     "CURRENTDATE": "the window's cutoff",
     "CURRENTTIMESTAMP": "the window's cutoff",
@@ -122,9 +123,11 @@ def _for_spark(node: Any) -> Any:
     """Write what the checks need and sqlglot does not know in Spark's words."""
     exp = _sqlglot().exp
     name = node.name.upper() if isinstance(node, exp.Anonymous) else ""
-    words = [word.copy() for word in node.expressions] if name else []
+    words = list(node.expressions) if name else []
     if type(node).__name__ == "RegexpFullMatch":  # unknown to sqlglot before 28
         name, words = "REGEXP_FULL_MATCH", [node.this, node.expression]
+    # what is put in the place of a node is not visited any more
+    words = [word.copy().transform(_for_spark) for word in words]
     if name == "REGEXP_FULL_MATCH":
         pattern = exp.Literal.string(f"^({words[1].name})$")
         return exp.RegexpLike(this=words[0], expression=pattern)
@@ -144,10 +147,13 @@ def _for_spark(node: Any) -> Any:
     if name == "TIMEZONE":
         return exp.Anonymous(this="from_utc_timestamp", expressions=[words[1], words[0]])
     if isinstance(node, exp.Filter) and isinstance(node.this, exp.Min) and _three(node.this):
-        one = exp.Filter(this=exp.Min(this=node.this.this), expression=node.expression)
+        one = exp.Filter(
+            this=exp.Min(this=node.this.this.copy().transform(_for_spark)),
+            expression=node.expression.copy().transform(_for_spark),
+        )
         return exp.Array(expressions=[one])
     if isinstance(node, exp.Min) and _three(node):
-        return exp.Array(expressions=[exp.Min(this=node.this)])
+        return exp.Array(expressions=[exp.Min(this=node.this.copy().transform(_for_spark))])
     if isinstance(node, exp.Column) and node.name == "src" and not node.table:
         return _sqlglot().parse_one("struct(src.*)", read="spark")
     return node
@@ -182,7 +188,9 @@ def _division(node: Any) -> str | None:
     while type(below).__name__ in ("Paren", "Cast"):
         below = below.this
     constant = type(below).__name__ == "Literal" and float(below.name) != 0
-    if constant or type(below).__name__ in _GUARDS or _guarded(node):
+    # a group has at least one row
+    counted = type(below).__name__ == "Count" and type(below.this).__name__ == "Star"
+    if constant or counted or type(below).__name__ in _GUARDS or _guarded(node):
         return None
     return "division: guard a divisor that may be 0 with nullif or case"
 

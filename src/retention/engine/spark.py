@@ -6,9 +6,11 @@ nothing is written into the catalogue.
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -92,6 +94,19 @@ class Spark:
         """Return Parquet files, local or on any file system of the cluster."""
         with _clear_errors():
             return self.session.read.parquet(*paths)
+
+    def read_relation(self, relation: str, query: str) -> Any:
+        """Return a table of the catalogue, or a query in Spark's own SQL."""
+        with _clear_errors():
+            return self.session.sql(query) if query else self.session.table(relation)
+
+    def write_rows(self, sql: str, folder: Path) -> None:
+        """Write the rows of a query as Parquet into a folder, or remove it if there is no query."""
+        if not sql:
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+        with _clear_errors():
+            self.session.sql(self.sql(sql)).write.mode("overwrite").parquet(str(folder))
 
     def view(self, relation: str, sql: str) -> None:
         """Make a query known under a qualified name."""

@@ -1,0 +1,80 @@
+"""The lint refuses what was measured to translate wrongly; the rest translates the same."""
+
+import pytest
+
+from retention.engine import lint, translate
+from retention.errors import ParameterError
+
+pytest.importorskip("sqlglot", reason="needs the extra spark")
+
+REFUSED = {
+    "select a / b from t": "division",
+    "select a % b from t": "division",
+    "select ln(a) from t": "ln or sqrt",
+    "select sqrt(a) from t": "ln or sqrt",
+    "select log(a) from t": "log: write ln or log10",
+    "select cast(a / 2 as integer) from t": "fraction to a whole number",
+    "select avg(a) from t": "avg",
+    "select case when a > 1 then 0.0 else a end from t": "decimal literal",
+    "select coalesce(a, 0.5) from t": "decimal literal",
+    "select dayofweek(d) from t": "Monday",
+    "select isodow(d) from t": "Monday",
+    "select date_diff('month', d, e) from t": "date difference in months",
+    "select datediff('year', d, e) from t": "date difference in years",
+    "select quantile_cont(x, 0.5) from t": "quantile in numpy",
+    "select median(x) from t": "quantile in numpy",
+    "select * from t asof join u on t.d >= u.d": "asof join",
+    "select d + interval 30 day from t": "interval",
+    "select d - interval '1 month' from t": "interval",
+    "select * from range(1, 5)": "range as a table",
+    "select epoch(ts) from t": "days between dates",
+    "select hash(x) from t": "md5",
+    "select random() from t": "md5",
+    "select first(x) from t": "arg_min",
+    "select any_value(x) from t": "min or max",
+    "select current_date": "cutoff",
+    "with a as (select x / y as z from t) select * from a": "division",
+}
+ACCEPTED = (
+    "select a / 2 from t",
+    "select a / nullif(b, 0) from t",
+    "select case when b <> 0 then a / b end from t",
+    "select case when a > 0 then ln(a) end from t",
+    "select cast(floor(a / 2) as integer) from t",
+    "select cast(sum(a) as double) / nullif(count(*), 0) from t",
+    "select avg(cast(a as double)) from t",
+    "select datediff('day', d, e) from t",
+    "select d + 90 from t",
+    "select unnest(generate_series(1, 5))",
+    "select arg_min(a, b) from t group by c",
+    "select case when a then cast(0 as double) end from t",
+)
+
+
+@pytest.mark.parametrize(("sql", "why"), REFUSED.items())
+def test_lint_refuses(sql, why):
+    assert any(why in fault for fault in lint(sql)), lint(sql)
+    with pytest.raises(ParameterError, match="cannot be translated to spark"):
+        translate(sql, "spark")
+
+
+@pytest.mark.parametrize("sql", ACCEPTED)
+def test_lint_accepts(sql):
+    assert lint(sql) == ()
+    assert translate(sql, "spark")
+
+
+def test_all_faults_are_named_at_once():
+    assert len(lint("select a / b, ln(c), d + interval 1 day from t")) == 3
+
+
+def test_no_sql_is_no_traceback():
+    with pytest.raises(ParameterError, match="no SQL"):
+        lint("select from where (")
+
+
+def test_base_tables_move_where_the_engine_keeps_them():
+    sql = 'select "at" from base."contacts" join raw.x on true'
+    assert translate(sql, "spark", "global_temp.r1_") == (
+        "SELECT `at` FROM global_temp.`r1_base_contacts` JOIN global_temp.`r1_raw_x` ON TRUE"
+    )
