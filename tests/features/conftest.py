@@ -57,7 +57,7 @@ def _parts(name: str, value: Any):
 
 
 def assert_same(one: dict[str, Any], other: dict[str, Any], rtol: float = 0.0) -> None:
-    """Compare two outcomes: keys, counts and money exactly, other numbers to `rtol`."""
+    """Compare two outcomes; sums of fractions depend on the order of threads in the last digit."""
     assert one.keys() == other.keys()
     for name, value in one.items():
         if isinstance(value, pd.DataFrame):

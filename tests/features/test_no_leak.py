@@ -134,7 +134,7 @@ def test_no_feature_sees_the_future(small_company, survey_items, truth, change, 
     tables = Tables.from_frames(frames, window=small_company.window, items=survey_items)
     for name, feature in every_feature().items():
         try:
-            assert_same(truth[name], outcome(feature, tables.as_of(CUTOFF)))
+            assert_same(truth[name], outcome(feature, tables.as_of(CUTOFF)), rtol=1e-12)
         except AssertionError as error:
             raise AssertionError(f"{name} sees what was {change}d after the cutoff") from error
 
@@ -152,7 +152,9 @@ def test_no_feature_sees_the_future_at_any_cutoff(small_company, survey_items, c
     frames = changed(small_company, change, np.random.default_rng(seed), day)
     after = Tables.from_frames(frames, window=window, items=survey_items)
     for feature in every_feature().values():
-        assert_same(outcome(feature, before.as_of(day)), outcome(feature, after.as_of(day)))
+        assert_same(
+            outcome(feature, before.as_of(day)), outcome(feature, after.as_of(day)), rtol=1e-12
+        )
     before.close()
     after.close()
 
@@ -164,7 +166,7 @@ def test_the_test_can_fail(small_company, survey_items, truth, rng):
     different = 0
     for name, feature in every_feature().items():
         try:
-            assert_same(truth[name], outcome(feature, tables.as_of(CUTOFF)))
+            assert_same(truth[name], outcome(feature, tables.as_of(CUTOFF)), rtol=1e-12)
         except AssertionError:
             different += 1
     assert different >= 5
