@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ class SnapshotBound:
     first, last : datetime.date
         The first and the last day on which anybody was seen to leave.
     recorded_from : datetime.date
-        First day of the unit in which `first` lies: leavers are taken as recorded from then on.
+        First day of the period before: leavers are taken as recorded from then on.
     table : pandas.DataFrame
         The curve of those followed from `recorded_from` on: ``tenure``, ``survival``, ``low``,
         ``high``, ``at_risk``.
@@ -364,8 +364,8 @@ def _snapshot(tables: Tables, grace_days: int, level: float) -> SnapshotBound | 
     reach = (tables.window.cutoff - max(tables.window.start, dates.first_start)).days
     if (tables.window.cutoff - dates.first_event).days > _SNAPSHOT_SHARE * reach:
         return None
-    # a leaving is dated by its first day without us, so it happened in the unit that ends there
-    unit = Period.containing(dates.first_event - timedelta(days=1), tables.window.unit)
+    # the unit of tenure in which the first one left began in the period before, at the earliest
+    unit = Period.containing(dates.first_event, tables.window.unit).previous()
     cube = build_cube(tables, grace_days=grace_days, observed_from=unit.start)
     return SnapshotBound(
         dates.first_event, dates.last_event, unit.start, KaplanMeier(level=level).fit(cube).table
