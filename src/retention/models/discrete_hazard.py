@@ -146,7 +146,8 @@ class DiscreteHazard:
         events = np.bincount(cells.tenure, left, size)[1:].astype(float)
         tenure = np.arange(1.0, size)
         if self.tenure == "free":
-            return TenureBasis.each(tenure, events)
+            at_risk = np.bincount(cells.tenure, cells.n, size)[1:].astype(float)
+            return TenureBasis.each(tenure, events, at_risk)
         return TenureBasis.smooth(tenure, events, self.tenure)
 
     def _structure(

@@ -26,11 +26,15 @@ class TenureBasis:
         Which of the two.
     longest : int
         Longest tenure seen; beyond it the last value is held.
+    owner : ndarray of int, shape (longest + 1,)
+        If `free`, which effect each tenure has; -1 where nobody left. A tenure at which everybody
+        left shares the effect of the one before, since its own would be infinite.
     """
 
     knots: Floats
     free: bool
     longest: int
+    owner: NDArray[np.int64]
 
     @classmethod
     def smooth(cls, tenure: Floats, events: Floats, pieces: int) -> TenureBasis:
@@ -40,12 +44,19 @@ class TenureBasis:
         wanted = np.linspace(0.02, 0.98, pieces + 1)
         at = np.minimum(np.searchsorted(share, wanted), happened.sum() - 1)
         knots = np.unique(np.log(tenure[happened][at]))
-        return cls(knots, False, int(tenure.max()))
+        return cls(knots, False, int(tenure.max()), np.zeros(0, dtype=np.int64))
 
     @classmethod
-    def each(cls, tenure: Floats, events: Floats) -> TenureBasis:
+    def each(cls, tenure: Floats, events: Floats, at_risk: Floats) -> TenureBasis:
         """Give every tenure at which somebody left its own effect."""
-        return cls(tenure[events > 0], True, int(tenure.max()))
+        own = (events > 0) & (events < at_risk)
+        if not own.any():
+            own = events > 0
+        owner = np.full(int(tenure.max()) + 1, -1, dtype=np.int64)
+        code = np.maximum(np.cumsum(own) - 1, 0)
+        happened = events > 0
+        owner[tenure[happened].astype(np.int64)] = code[happened]
+        return cls(tenure[own], True, int(tenure.max()), owner)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +78,8 @@ class TenureBasis:
         """
         t = np.asarray(tenure, dtype=float)
         if self.free:
-            found = (t[:, None] == self.knots).astype(float)
+            inside = np.clip(t, 0, self.longest).astype(np.int64)
+            found = (self.owner[inside][:, None] == np.arange(len(self.knots))).astype(float)
             last = self.knots[-6:]
             found[t > self.longest] = np.isin(self.knots, last) / len(last)
             return found
@@ -76,7 +88,10 @@ class TenureBasis:
     def possible(self, tenure: Sequence[float] | Floats) -> NDArray[np.bool_]:
         """Return where the hazard is above 0: with free effects, where somebody left."""
         t = np.asarray(tenure, dtype=float)
-        return np.isin(t, self.knots) | (t > self.longest) if self.free else np.ones(len(t), bool)
+        if not self.free:
+            return np.ones(len(t), dtype=bool)
+        inside = np.clip(t, 0, self.longest).astype(np.int64)
+        return (self.owner[inside] >= 0) | (t > self.longest)
 
 
 def _restricted_cubic(x: Floats, knots: Floats) -> Floats:
