@@ -19,9 +19,10 @@ from retention.errors import ParameterError, ProjectError
 from retention.schemas import INPUT_TABLES
 from retention.window import Unit, Window
 
-__all__ = ["EngineSettings", "PrivacySettings", "Project", "TableSource"]
+__all__ = ["ROLES", "EngineSettings", "PrivacySettings", "Project", "TableSource"]
 
 FILE = "retention.toml"
+ROLES = ("manager", "analyst")
 FORMATS = ("csv", "excel", "parquet", "duckdb", "postgres", "spark")
 _SUFFIXES = {
     ".csv": "csv",
@@ -141,10 +142,14 @@ class PrivacySettings:
         Replace customer and employee ids by a keyed hash, and leave personal columns out.
     key_from : str
         Name of the environment variable that holds the key.
+    role : str
+        Who reads the customer register of the reports: ``manager`` sees everything, ``analyst``
+        no names of persons and firms.
     """
 
     pseudonymise: bool = False
     key_from: str = "RETENTION_KEY"
+    role: str = "manager"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -405,7 +410,9 @@ class _Reader:
 
     def privacy(self) -> PrivacySettings:
         section = self.section("privacy")
-        types = {"pseudonymise": bool, "key_from": str}
+        types = {"pseudonymise": bool, "key_from": str, "role": str}
+        if section.get("role", "manager") not in ROLES:
+            self.fault(f"[privacy] role must be {' or '.join(ROLES)}, not {section['role']!r}")
         if not self.typed("[privacy]", section, types) or self.faults:
             return PrivacySettings()
         return PrivacySettings(**section)

@@ -6,8 +6,17 @@ from .core_traits import TRAITS as TRAITS
 from .core_traits import Trait as Trait
 from .core_traits import core_index as core_index
 from .core_traits import core_traits as core_traits
+from .customer_register import CustomerRegister as CustomerRegister
+from .customer_register import customer_register as customer_register
+from .customer_register import recommended_actions as recommended_actions
 from .customer_value import CustomerValue as CustomerValue
 from .customer_value import customer_value as customer_value
+from .ready_questions import QUESTIONS as QUESTIONS
+from .ready_questions import Condition as Condition
+from .ready_questions import Question as Question
+from .ready_questions import ask as ask
+from .register_fields import FIELDS as FIELDS
+from .register_fields import Field as Field
 from .retention_curve import RetentionCurve as RetentionCurve
 from .retention_curve import retention_curve as retention_curve
 from .switching_costs import SwitchingCosts as SwitchingCosts

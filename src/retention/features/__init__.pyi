@@ -8,6 +8,8 @@ from .choices import build_choices as build_choices
 from .choices import build_switches as build_switches
 from .cube import build_cube as build_cube
 from .durations import build_durations as build_durations
+from .history import build_monthly_revenue as build_monthly_revenue
+from .history import build_recent_events as build_recent_events
 from .lock_in import BOND_LEVELS as BOND_LEVELS
 from .lock_in import build_lock_in as build_lock_in
 from .lock_in import build_market as build_market

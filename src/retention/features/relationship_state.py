@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
 
 import pandas as pd
 
@@ -77,7 +79,7 @@ def build_last_answers(tables: Tables, constructs: Collection[str], name: str) -
     tables.require("surveys", needed_for=name)
     items = [
         (item, float(scale["low"]), float(scale["high"]), bool(scale.get("reverse", False)))
-        for item, scale in sorted(tables.items.items())
+        for item, scale in _scales(tables)
         if scale.get("construct") in constructs and "low" in scale and "high" in scale
     ]
     if not items:
@@ -88,6 +90,17 @@ def build_last_answers(tables: Tables, constructs: Collection[str], name: str) -
     )
     frame = frame.set_index("customer_id")
     return frame.rename(columns={"answered_on": f"{name}_on", "points": name})
+
+
+def _scales(tables: Tables) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return every item that was answered with its scale; a name with * stands for many."""
+    asked = tables.query("select distinct item from surveys order by item")["item"]
+    found = []
+    for item in asked:
+        fits = [name for name in tables.items if fnmatchcase(item, name)]
+        if item in tables.items or fits:
+            found.append((item, tables.items[item if item in tables.items else fits[0]]))
+    return found
 
 
 def build_wallet_share(tables: Tables) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 "use strict";
 (() => {
-  const { columns, data, questions, sheets, currency, total } = JSON.parse(document.getElementById("data").textContent);
+  const { columns, data, questions, currency, total } = JSON.parse(document.getElementById("data").textContent);
   const $ = (id) => document.getElementById(id);
+  let sheets = null; // read when the first sheet is opened
   const count = data.count, place = new Map(columns.map((column, j) => [column.name, j]));
   const collator = new Intl.Collator(document.documentElement.lang, { numeric: true, sensitivity: "base" });
   const number = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
@@ -49,7 +50,8 @@
     return minus(number.format(value));
   };
   const unit = (column) => (column.kind === "money" ? currency : column.kind === "share" || !column.unit ? "" : column.unit);
-  const heading = (column) => column.label + (unit(column) ? " (" + unit(column) + ")" : "");
+  const heading = (column) => column.label
+    + (unit(column) && !column.label.toLowerCase().includes(unit(column)) ? " (" + unit(column) + ")" : "");
 
   // state -----------------------------------------------------------------------------------------
   const state = { search: "", filters: [], sort: place.get(data.sort) ?? 0, down: true, question: "", chosen: columns.map((c) => c.shown), current: 0 };
@@ -135,7 +137,7 @@
   };
 
   // the table: only the rows in sight exist ------------------------------------------------------
-  const width = (column) => (column.kind === "text" ? (column.name === "name" ? 210 : column.wide ? 320 : 130) : 118);
+  const width = (column) => (column.kind === "text" ? (column.name === "name" ? 210 : column.wide ? 320 : 148) : 112);
   const listed = () => columns.map((_, j) => j).filter((j) => state.chosen[j]);
   const rowHeight = () => parseInt(getComputedStyle(document.documentElement).getPropertyValue("--row"), 10);
   const head = () => {
@@ -161,7 +163,7 @@
     node.append(make("strong", title));
     chosen.filter((j) => j !== named && j !== id).slice(0, 6).forEach((j) => {
       const part = make("span");
-      part.append(make("i", columns[j].short + " "), make("bdi", shown(j, i)));
+      part.append(make("i", columns[j].label + " "), make("bdi", shown(j, i)));
       node.append(part);
     });
     return node;
@@ -234,6 +236,7 @@
   const section = (title, name) => { const node = make("section", undefined, name); node.append(make("h3", title)); return node; };
   const open = (position) => {
     if (!rows.length) return;
+    sheets ??= JSON.parse($("sheets").textContent);
     const i = rows[position], content = make("div"), tools = make("div", undefined, "sheet-tools");
     const step = (label, change) => {
       const button = make("button", label);
@@ -266,12 +269,12 @@
       if (!byGroup.has(key)) byGroup.set(key, []);
       byGroup.get(key).push(j);
     });
-    if (sheets.months.length) {
+    if (sheets.months.length && sheets.revenue[i].length) {
       const box = section("Revenue a month, " + sheets.months[0] + " to " + sheets.months.at(-1) + " (" + currency + ")", "wide");
       box.append(bars(sheets.revenue[i], sheets.months));
       groups.append(box);
     }
-    byGroup.forEach((members, key) => {
+    [...byGroup].sort((a, b) => a[0].startsWith("wide") - b[0].startsWith("wide")).forEach(([key, members]) => {
       const wide = key.startsWith("wide"), box = section(columns[members[0]].group, wide ? "wide" : ""), list = make("dl");
       members.forEach((j) => {
         const term = make("dt", heading(columns[j]));

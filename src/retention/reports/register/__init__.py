@@ -1,0 +1,5 @@
+"""The customer register as a page, as spreadsheets and on the terminal."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,227 @@
+"""The register as one page that sorts, filters and searches by itself, without any network.
+
+It is the only page of a report with a script. The script is our own text, named by its hash in the
+page's content security policy, so that no other can run; the data lie beside it as JSON in which no
+``<`` occurs, and the script writes them as text only. A hostile name stays a name.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from retention.analyses import CustomerRegister, Field, Question
+from retention.errors import GateError
+
+__all__ = ["render_register"]
+
+_FOLDER = files("retention.reports.register")
+_DIGITS = {"money": 2, "share": 4, "number": 3}
+_LARGE = 10_000  # beyond it a sheet holds a year of months and three events
+
+
+def render_register(
+    register: CustomerRegister, *, title: str, made_with: str = "", role: str = "manager"
+) -> str:
+    """Return the page of a register.
+
+    Parameters
+    ----------
+    register : CustomerRegister
+        What to show.
+    title : str
+        Of the page: company and period.
+    made_with : str
+        Last line of the page.
+    role : str
+        ``manager`` sees everything; ``analyst`` a page in which names were never written.
+
+    Returns
+    -------
+    str
+        HTML that needs nothing else.
+
+    Raises
+    ------
+    ParameterError
+        If the role is unknown.
+    GateError
+        If the page would not be safe to publish.
+    """
+    from .published import for_role
+
+    seen = for_role(register, role)
+    script = _text("page.js")
+    page = _environment().get_template("page.html").render(
+        lang="en",
+        title=title,
+        css=_text("page.css").rstrip(),
+        script=script,
+        script_hash=_hash(script),
+        facts=_facts(seen),
+        cautions=_cautions(seen),
+        count=f"{len(seen.customers):,}",
+        data=_json(_data(seen, title)),
+        sheets=_json(_sheets(seen)),
+        footer=made_with,
+    )  # fmt: skip
+    _check(page, script)
+    return str(page)
+
+
+@cache
+def _text(name: str) -> str:
+    return _FOLDER.joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    return Environment(
+        loader=DictLoader({"page.html": _text("page.html")}),
+        autoescape=True,
+        undefined=StrictUndefined,
+    )
+
+
+def _hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _json(value: Any) -> str:
+    """Return JSON that cannot end the element it stands in, nor be read as markup."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return text
+
+
+def _check(page: str, script: str) -> None:
+    frame = page.replace(script, "")
+    if "</script" in script or frame.count("<script>") != 1 or frame.count("<script") != 3:
+        raise GateError("customers.html: a script that is not ours stands in the page")
+    if "default-src 'none'" not in frame or _hash(script) not in frame:
+        raise GateError("customers.html: the content security policy does not name the script")
+
+
+def _facts(register: CustomerRegister) -> str:
+    text = (
+        f"{len(register.customers):,} customers as known at the end of {register.window.last_day}; "
+        f"money in {register.currency}. A dash means not known."
+    )
+    if "value" in register.customers:
+        text += f" Value is {register.measure} of the last twelve months."
+    return text
+
+
+def _cautions(register: CustomerRegister) -> list[str]:
+    found = list(register.warnings)
+    if any(field.personal for field in register.fields):
+        found.append("This page names customers: keep it where only those read it who need it.")
+    return found
+
+
+def _data(register: CustomerRegister, title: str) -> dict[str, Any]:
+    table = register.customers
+    fields = register.fields
+    values = [
+        _column(pd.Series(table.index) if field.name == "customer_id" else table[field.name], field)
+        for field in fields
+    ]
+    has_value = "value" in table
+    return {
+        "currency": register.currency,
+        "total": "value" if has_value else "",
+        "columns": [_field(field, register.unit) for field in fields],
+        "questions": [_question(q, [str(c) for c in table]) for q in register.questions],
+        "data": {
+            "count": len(table),
+            "sort": "value" if has_value else "customer_id",
+            "file": f"customers-{register.window.last_day:%Y-%m}.csv",
+            "values": values,
+        },
+    }
+
+
+def _field(field: Field, tenure_unit: str) -> dict[str, Any]:
+    unit = tenure_unit if field.unit == "units" else field.unit
+    return {
+        "name": field.name, "label": field.label, "kind": field.kind, "group": field.group,
+        "unit": unit, "about": field.about, "shown": field.shown, "wide": field.wide,
+    }  # fmt: skip
+
+
+def _question(question: Question, columns: list[str]) -> dict[str, Any]:
+    conditions = question.conditions(columns) or ()
+    return {
+        "name": question.name,
+        "title": question.title,
+        "why": question.why,
+        "where": [{"column": c.column, "op": c.op, "value": c.value} for c in conditions],
+        "sort": question.sort,
+        "down": question.down,
+        "columns": list(question.columns),
+    }
+
+
+def _column(values: pd.Series, field: Field) -> Any:
+    """Return a column as the page holds it: text by dictionary, days since 1970, numbers."""
+    if field.kind == "text":
+        texts = values.astype("str") if not isinstance(values.dtype, pd.StringDtype) else values
+        codes, words = pd.factorize(texts.where(values.notna()))
+        return {"d": [str(word) for word in words], "i": codes.tolist()}
+    if field.kind == "date":
+        days = pd.to_datetime(values).to_numpy().astype("datetime64[D]")
+        known = ~np.isnat(days)
+        numbers = np.where(known, days.astype("int64"), 0).tolist()
+        return [n if k else None for n, k in zip(numbers, known.tolist(), strict=True)]
+    digits = _DIGITS[field.kind]
+    numbers = np.round(values.to_numpy(dtype=float, na_value=np.nan), digits).tolist()
+    return [_number(x) for x in numbers]
+
+
+def _number(x: float) -> float | int | None:
+    if x != x or x in (np.inf, -np.inf):
+        return None
+    return int(x) if x == int(x) else x
+
+
+def _sheets(register: CustomerRegister) -> dict[str, Any]:
+    """Return what only a customer's sheet shows; the page reads it when the first is opened."""
+    index, large = register.customers.index, len(register.customers) > _LARGE
+    months = register.months.iloc[:, -12:] if large else register.months
+    revenue: list[list[int]] = []
+    if months.shape[1]:
+        rows = months.reindex(index).to_numpy(dtype=float)
+        whole = np.nan_to_num(np.round(rows)).astype(np.int64)
+        known: list[bool] = np.any(whole != 0, axis=1).tolist()
+        revenue = [row if k else [] for row, k in zip(whole.tolist(), known, strict=True)]
+    return {
+        "months": [str(month) for month in months],
+        "revenue": revenue,
+        "events": _events(register, 3 if large else 6),
+    }
+
+
+def _events(register: CustomerRegister, top: int) -> list[list[str]]:
+    place = {customer: i for i, customer in enumerate(register.customers.index)}
+    lines: list[list[str]] = [[] for _ in place]
+    events = register.events
+    columns = (events[name] for name in ("customer_id", "day", "kind", "words", "amount"))
+    for customer, day, kind, words, amount in zip(*columns, strict=True):
+        mine = lines[place[customer]] if customer in place else None
+        if mine is None or len(mine) >= top:
+            continue
+        money = "" if amount != amount else f"{amount:,.2f} {register.currency}"
+        words = "" if words != words else " ".join(str(words).split())
+        mine.append(f"{day:%Y-%m-%d}\t{kind}\t{words}\t{money}")
+    return lines

@@ -1,0 +1,89 @@
+"""The register of a project's period, and the files of it that a report holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from retention.analyses import CustomerRegister, customer_register
+from retention.datasets import read_tables
+from retention.errors import ParameterError
+from retention.project import ROLES, Project
+from retention.window import Period
+
+from .page import render_register
+from .spreadsheet import register_csv
+
+__all__ = ["for_role", "read_register", "write_register"]
+
+PAGE = "customers.html"
+TABLE = "customers.csv"
+
+
+def for_role(register: CustomerRegister, role: str) -> CustomerRegister:
+    """Return the register as a role may see it.
+
+    Raises
+    ------
+    ParameterError
+        If the role is unknown.
+    """
+    if role not in ROLES:
+        raise ParameterError(f"role must be one of {', '.join(ROLES)}; got {role!r}")
+    return register if role == "manager" else register.masked()
+
+
+def read_register(project: Project, period: str | Period | None = None) -> CustomerRegister:
+    """Return the register of a project at the end of a period.
+
+    The settings are those of the notebook ``customer_value`` in the project file, so that the
+    register and the report say the same of a customer.
+
+    Parameters
+    ----------
+    project : Project
+        The company.
+    period : str, Period or None
+        As in `retention.datasets.read_tables`.
+
+    Raises
+    ------
+    DataError
+        If the tables cannot be read.
+    """
+    tables = read_tables(project, period)
+    given = dict(project.parameters.get("customer_value", {}))
+    names = ("measure", "margin_share", "complaint_cost")
+    settings: dict[str, Any] = {name: given[name] for name in names if name in given}
+    return customer_register(tables, **settings)
+
+
+def write_register(project: Project, period: Period, folder: Path, *, made_with: str = "") -> bool:
+    """Write the page and the table of the register into a report that is being made.
+
+    Parameters
+    ----------
+    project : Project
+        The company; ``[privacy] role`` says whether names are in it.
+    period : Period
+        Of the report.
+    folder : Path
+        The report in hand.
+    made_with : str
+        Last line of the page.
+
+    Returns
+    -------
+    bool
+        Whether there is a register: without a table of customers there is none.
+    """
+    if "customers" not in project.tables:
+        return False
+    register = read_register(project, period)
+    title = f"Customers: {project.report.get('title') or project.name}, {period}"
+    role = project.privacy.role
+    page = render_register(register, title=title, made_with=made_with, role=role)
+    (folder / PAGE).write_text(page, encoding="utf-8")
+    table = register_csv(for_role(register, role))
+    (folder / TABLE).write_text(table, encoding="utf-8", newline="")
+    return True
