@@ -10,7 +10,7 @@
 ),
 -- what is usually paid for the same
 usual as (
-    select kind_of, exp(avg(ln(cast(price as double)))) as usual_price
+    select kind_of, exp(avg(cast(case when price > 0 then ln(cast(price as double)) end as double))) as usual_price
     from priced
     group by kind_of
 ),
@@ -19,7 +19,8 @@ paid as (
         p.customer_id,
         p.spell,
         p.tenure,
-        ln(sum(cast(c.price as double)) / sum(u.usual_price)) as log_ratio
+        case when sum(u.usual_price) > 0 and sum(c.price) > 0 then
+            ln(sum(cast(c.price as double)) / sum(u.usual_price)) end as log_ratio
     from periods as p
     inner join priced as c
         on c.customer_id = p.customer_id and c.started_on <= p.begins
@@ -50,12 +51,12 @@ bond_{{ loop.index }} as (
 {% endfor %}
 {% if items %}
 answers as (
-    select customer_id, answered_on, avg(score) as score
+    select customer_id, answered_on, avg(cast(score as double)) as score
     from (
         select customer_id, answered_on, case
             {% for item, low, high, reverse in items %}
             when item = {{ item | literal }} then
-                {% if reverse %}100 - {% endif %}100 * (cast(score as double) - {{ low | literal }}) / {{ (high - low) | literal }}
+                {% if reverse %}100 - {% endif %}100 * (cast(score as double) - {{ low | literal }}) * {{ (1 / (high - low)) | literal }}
             {% endfor %}
             end as score
         from surveys
@@ -84,9 +85,9 @@ states as (
         case when b{{ loop.index }}.customer_id is not null then 1 else 0 end as {{ ("bond: " ~ bond[0]) | ident }},
         {%- endfor %}
         {% if items %}
-        round(m.score / {{ mood_step }}) * {{ mood_step }} as satisfaction,
+        floor(m.score * {{ (1 / mood_step) | literal }} + 0.5) * {{ mood_step }} as satisfaction,
         {% endif %}
-        floor((d.log_ratio - r.log_index) / {{ step | literal }} + 0.5) * {{ step | literal }} as gap
+        floor((d.log_ratio - r.log_index) * {{ (1 / step) | literal }} + 0.5) * {{ step | literal }} as gap
     from periods as p
     inner join paid as d
         on d.customer_id = p.customer_id and d.spell = p.spell and d.tenure = p.tenure
