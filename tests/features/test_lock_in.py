@@ -16,12 +16,14 @@ from retention.features import (
     build_bond_worth,
     build_choices,
     build_durations,
+    build_investment,
     build_ladder,
     build_lock_in,
     build_market,
     build_quotes,
     build_switches,
     build_switching_scales,
+    build_ties,
 )
 from retention.window import Window, add_months
 
@@ -253,3 +255,41 @@ def test_ladder_and_scales_take_the_latest_answers() -> None:
         build_ladder(Tables.from_frames(frames, window=WINDOW, items=items))
     with pytest.raises(NotEnoughDataError, match="no survey item"):
         build_ladder(Tables.from_frames(frames, window=WINDOW))
+
+
+def test_queries_mean_the_same_on_other_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sqlglot")
+    from retention.engine import dialect
+
+    frames = random_frames(40)
+    frames["enrolments"] = pd.DataFrame(
+        {"customer_id": ["k0"], "programme": "p", "bond": "social", "enrolled_on": [WINDOW.start]}
+    )
+    frames["surveys"] = pd.DataFrame(
+        {"response_id": ["r"], "customer_id": ["k0"], "answered_on": [WINDOW.start],
+         "instrument": ["q"], "item": ["s"], "score": [5.0]}
+    )  # fmt: skip
+    items = {"s": {"construct": "csat", "low": 0, "high": 10}}
+    tables = Tables.from_frames(frames, window=WINDOW, items=items)
+    asked = Tables.query
+
+    def query(self: Tables, sql: str, **names: object) -> pd.DataFrame:
+        text = self.sql(sql, **names)
+        assert dialect.lint(text) == ()
+        assert dialect.translate(text, "spark")
+        return asked(self, sql, **names)
+
+    monkeypatch.setattr(Tables, "query", query)
+    build_lock_in(tables, groups=["segment"], satisfaction="csat")
+    build_ties(tables, groups=["segment"], satisfaction="csat")
+    build_investment(tables, groups=["segment"])
+    build_annual_spend(tables)
+    build_bond_worth(tables)
+
+
+def test_ties_are_of_those_who_are_here_only() -> None:
+    frames = random_frames()
+    found = build_ties(Tables.from_frames(frames, window=WINDOW))
+    here = frames["contracts"].set_index("customer_id")["ended_on"].isna()
+    assert set(found.index) <= set(here.index[here])
+    assert len(found) == (here & (frames["contracts"]["started_on"] < WINDOW.last_day).values).sum()

@@ -1,4 +1,8 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .bond_returns import BondReturns as BondReturns
+from .bond_returns import bond_returns as bond_returns
+from .brand_switching import BrandSwitching as BrandSwitching
+from .brand_switching import brand_switching as brand_switching
 from .core_customers import CoreCustomers as CoreCustomers
 from .core_customers import core_customers as core_customers
 from .core_customers import dismissal_candidates as dismissal_candidates
@@ -17,8 +21,17 @@ from .ready_questions import Question as Question
 from .ready_questions import ask as ask
 from .register_fields import FIELDS as FIELDS
 from .register_fields import Field as Field
+from .loyalty_types import LOYALTY_TYPES as LOYALTY_TYPES
+from .loyalty_types import LoyaltyTypes as LoyaltyTypes
+from .loyalty_types import loyalty_types as loyalty_types
+from .price_room import PriceRoom as PriceRoom
+from .price_room import price_room as price_room
+from .relationship_investment import RelationshipInvestment as RelationshipInvestment
+from .relationship_investment import relationship_investment as relationship_investment
 from .retention_curve import RetentionCurve as RetentionCurve
 from .retention_curve import retention_curve as retention_curve
+from .share_of_wallet import ShareOfWallet as ShareOfWallet
+from .share_of_wallet import share_of_wallet as share_of_wallet
 from .switching_costs import SwitchingCosts as SwitchingCosts
 from .switching_costs import SwitchingMeasure as SwitchingMeasure
 from .switching_costs import switching_costs as switching_costs

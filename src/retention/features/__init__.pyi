@@ -10,9 +10,11 @@ from .cube import build_cube as build_cube
 from .durations import build_durations as build_durations
 from .history import build_monthly_revenue as build_monthly_revenue
 from .history import build_recent_events as build_recent_events
+from .investment import build_investment as build_investment
 from .lock_in import BOND_LEVELS as BOND_LEVELS
 from .lock_in import build_lock_in as build_lock_in
 from .lock_in import build_market as build_market
+from .lock_in import build_ties as build_ties
 from .lock_in import construct_items as construct_items
 from .profile import build_profile as build_profile
 from .profit_rhythm import build_profit_rhythm as build_profit_rhythm
@@ -40,3 +42,4 @@ from .switching_surveys import build_ladder as build_ladder
 from .switching_surveys import build_switching_scales as build_switching_scales
 from .value import MEASURES as MEASURES
 from .value import build_value as build_value
+from .wallets import build_wallets as build_wallets

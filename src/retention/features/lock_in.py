@@ -15,7 +15,7 @@ from retention.window import Period
 
 from .spells import spell_sql
 
-__all__ = ["BOND_LEVELS", "build_lock_in", "build_market", "construct_items"]
+__all__ = ["BOND_LEVELS", "build_lock_in", "build_market", "build_ties", "construct_items"]
 
 BOND_LEVELS = {
     "discount": "financial",
@@ -132,8 +132,66 @@ def build_lock_in(
     NotEnoughDataError
         If there are no customers at risk with a price.
     """
+    keys, frame = _query(
+        tables, "lock_in.sql", groups=groups, like=like, own_firm=own_firm,
+        satisfaction=satisfaction, step=step,
+    )  # fmt: skip
+    if frame.empty:
+        raise NotEnoughDataError("no customer at risk has a price above 0 in contracts")
+    frame = frame[[*keys, "n", "events"]]
+    frame = frame.astype(dict.fromkeys(["tenure", "n", "events", *_bond_columns(frame)], "int64"))
+    return _described(frame, tables)
+
+
+def build_ties(
+    tables: Tables,
+    *,
+    groups: Sequence[str] = (),
+    like: Sequence[str] | None = None,
+    own_firm: str = "",
+    satisfaction: str = "",
+) -> pd.DataFrame:
+    """Build one row a customer who is here: tenure, price gap, bonds and latest satisfaction.
+
+    Parameters
+    ----------
+    tables, groups, like, own_firm, satisfaction
+        As for `build_lock_in`, of which it is the state in the unit of tenure now running.
+
+    Returns
+    -------
+    DataFrame
+        Index customer_id; tenure (the unit now running), the groups, ``bond: <kind>``,
+        satisfaction (0 to 100, missing if never asked), gap.
+
+    Raises
+    ------
+    MissingTableError, NotEnoughDataError
+        As `build_lock_in`.
+    """
+    keys, frame = _query(
+        tables, "ties.sql", groups=groups, like=like, own_firm=own_firm,
+        satisfaction=satisfaction, step=0.005,
+    )  # fmt: skip
+    if frame.empty:
+        raise NotEnoughDataError("no customer with a running contract has a price above 0")
+    frame = frame.set_index("customer_id")[keys]
+    frame = frame.astype(dict.fromkeys(["tenure", *_bond_columns(frame)], "int64"))
+    return _described(frame, tables)
+
+
+def _query(
+    tables: Tables,
+    last: str,
+    *,
+    groups: Sequence[str],
+    like: Sequence[str] | None,
+    own_firm: str,
+    satisfaction: str,
+    step: float,
+) -> tuple[list[str], pd.DataFrame]:
+    """Run the shared text with its last part; return the keys of a state, and the result."""
     _require_price(tables)
-    like = _like(tables, like)
     sql, names = spell_sql(tables, groups, reasons=False, grace_days=0)
     bonds = _bonds(tables)
     items = construct_items(tables, satisfaction) if satisfaction else []
@@ -141,23 +199,29 @@ def build_lock_in(
         raise ParameterError(f"no survey item has the construct {satisfaction!r}")
     columns = [f"bond: {bond[0]}" for bond in bonds]
     keys = ["tenure", *groups, *columns, *(["satisfaction"] if items else []), "gap"]
-    unit = tables.window.unit
-    text = sql + "".join(
-        template("retention.features", name) for name in ("stay_periods.sql", "lock_in.sql")
-    )
+    files = ("stay_periods.sql", "held.sql", last)
+    text = sql + "".join(template("retention.features", name) for name in files)
     frame = tables.query(
         text,
         **names,
-        months=_MONTHS.get(unit, 0), days=_DAYS.get(unit, 0), groups=list(groups), like=like,
+        months=_MONTHS.get(tables.window.unit, 0), days=_DAYS.get(tables.window.unit, 0),
+        running=last == "ties.sql", groups=list(groups), like=_like(tables, like),
         rivals=_rivals(tables, own_firm), bonds=bonds, items=items, mood_step=5, keys=keys,
         step=float(step),
     )  # fmt: skip
-    if frame.empty:
-        raise NotEnoughDataError("no customer at risk has a price above 0 in contracts")
-    whole = ["tenure", "n", "events", *columns]
-    frame[whole] = frame[whole].astype("int64")
+    return keys, frame
+
+
+def _bond_columns(frame: pd.DataFrame) -> list[str]:
+    return [str(column) for column in frame.columns if str(column).startswith("bond: ")]
+
+
+def _described(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     frame.attrs["window"] = tables.window
-    frame.attrs["bonds"] = {f"bond: {b[0]}": BOND_LEVELS.get(b[0], "structural") for b in bonds}
+    frame.attrs["bonds"] = {
+        bond: BOND_LEVELS.get(bond.removeprefix("bond: "), "structural")
+        for bond in _bond_columns(frame)
+    }
     frame.attrs["rivals"] = "market" in tables
     return frame
 

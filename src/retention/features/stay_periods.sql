@@ -1,8 +1,15 @@
--- One row a stay and unit of tenure at risk, with the day on which it begins.
+-- One row a stay and unit of tenure at risk (or, for those who are here, the unit now running),
+-- with the day on which it begins.
 , units as (
+    {% if running %}
+    select *, duration + 1 as tenure
+    from spells
+    where ended_on is null
+    {% else %}
     select *, unnest(generate_series(entry + 1, duration)) as tenure
     from spells
     where duration > entry
+    {% endif %}
 ),
 periods as (
     select

@@ -1,8 +1,8 @@
 from .answer import SwitchingCosts as SwitchingCosts
 from .answer import switching_costs as switching_costs
 from .lock_in import LockIn as LockIn
+from .lock_in import TenureBands as TenureBands
 from .lock_in import fit_lock_in as fit_lock_in
-from .lock_in import tenure_columns as tenure_columns
 from .measure import AnnualSpend as AnnualSpend
 from .measure import SwitchingMeasure as SwitchingMeasure
 from .measure import annual_spend as annual_spend

@@ -16,7 +16,7 @@ from retention.models import BinaryRegression, BinaryRegressionFit, MoneyWorth, 
 
 from .measure import AnnualSpend, SwitchingMeasure, in_money, worth_estimate
 
-__all__ = ["LockIn", "fit_lock_in", "hazard_lock_in", "tenure_columns"]
+__all__ = ["LockIn", "TenureBands", "fit_lock_in", "hazard_lock_in"]
 
 METHOD = "lock-in seen in leaving"
 _LEVELS = ("financial", "social", "structural")
@@ -35,37 +35,107 @@ class LockIn:
     bonds : dict of str to str
         Bond columns that are in the model, and their level.
     left_out : tuple of str
-        Bond columns that too few customers have, or all.
+        Bonds that too few customers have, or all.
+    tenure : TenureBands
+        How tenure is in the model.
+    groups : tuple of str
+        Text columns in the model.
+    units_per_year : float
+        Units of tenure a year.
     """
 
     fit: BinaryRegressionFit
     counts: pd.DataFrame
     bonds: dict[str, str]
     left_out: tuple[str, ...]
+    tenure: TenureBands
+    groups: tuple[str, ...]
+    units_per_year: float
 
     @property
     def price_slope(self) -> float:
         """Change of the log hazard by a price gap of 1: the price elasticity of leaving."""
         return float(self.fit.coefficients["gap"])
 
+    def design(self, customers: pd.DataFrame) -> pd.DataFrame:
+        """Return the model's columns for customers: tenure, gap, bonds and groups as they are.
+
+        The anniversary counts as one unit in the year, so that hazards are those of a year.
+        """
+        table = customers[["gap", *self.bonds]].astype(float)
+        tenure = self.tenure.columns(customers["tenure"])
+        if "anniversary" in tenure:
+            tenure["anniversary"] = 1 / self.tenure.year
+        table = pd.concat([table, tenure], axis=1)
+        for name in self.fit.coefficients.index:
+            group, _, label = str(name).partition(": ")
+            if group in self.groups:
+                own = customers[group].astype("string").fillna("unknown")
+                table[name] = (own == label).astype(float)
+        names = [name for name in self.fit.coefficients.index if name != "intercept"]
+        return table[names]
+
+    def annual_hazard(
+        self, customers: pd.DataFrame, coefficients: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return each customer's hazard of leaving a year, at these or the fitted coefficients."""
+        b = self.fit.coefficients.to_numpy() if coefficients is None else coefficients
+        u = b[0] + self.design(customers).to_numpy() @ b[1:]
+        return np.asarray(self.units_per_year * np.exp(u))
+
+    def draws(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Return coefficients drawn from their normal approximation, shape (size, k)."""
+        return rng.multivariate_normal(
+            self.fit.coefficients.to_numpy(), self.fit.clustered.to_numpy(), size
+        )
+
     def worth(self, bond: str, level: float = 0.95) -> MoneyWorth:
         """Return the price gap that a bond outweighs."""
         return self.fit.worth(bond, price="gap", level=level)
 
 
-def tenure_columns(counts: pd.DataFrame, units_per_year: float, bands: int = 5) -> pd.DataFrame:
-    """Return indicators of tenure: bands with equally many leavers, and the anniversary."""
-    events = counts.groupby("tenure")["events"].sum()
-    share = events.cumsum() / max(1, events.sum())
-    cuts = sorted({int(share.index[(share >= k / bands).to_numpy()][0]) for k in range(1, bands)})
-    band = np.searchsorted(cuts, counts["tenure"], side="left")
-    names = {f"tenure band {k + 1}": (band == k).astype(float) for k in range(1, len(cuts) + 1)}
-    year = round(units_per_year)
-    if 1 < year <= 53:
-        names["anniversary"] = (counts["tenure"] % year == 0).astype(float)
-    table = pd.DataFrame(names, index=counts.index)
-    at_risk = table.mul(counts["n"], axis=0).sum()
-    return table.loc[:, (at_risk > 0) & (at_risk < counts["n"].sum())]
+@dataclass(frozen=True)
+class TenureBands:
+    """Indicators of tenure: bands with equally many leavers, and the anniversary.
+
+    Parameters
+    ----------
+    cuts : tuple of int
+        Last tenure of each band but the last.
+    year : int
+        Units a year; 0 where the anniversary is not told apart.
+    names : tuple of str
+        Indicators that vary in the data.
+    """
+
+    cuts: tuple[int, ...]
+    year: int
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, counts: pd.DataFrame, units_per_year: float, bands: int = 5) -> TenureBands:
+        """Return the bands of counts with columns tenure, n and events."""
+        events = counts.groupby("tenure")["events"].sum()
+        share = (events.cumsum() / max(1, events.sum())).to_numpy()
+        at = [int(events.index[share >= k / bands][0]) for k in range(1, bands)]
+        year = round(units_per_year)
+        found = cls(tuple(sorted(set(at))), year if 1 < year <= 53 else 0)
+        at_risk = found._all(counts["tenure"]).mul(counts["n"].to_numpy(), axis=0).sum()
+        kept = (at_risk > 0) & (at_risk < counts["n"].sum())
+        return cls(found.cuts, found.year, tuple(map(str, at_risk.index[kept])))
+
+    def columns(self, tenure: pd.Series) -> pd.DataFrame:
+        """Return the indicators, one row a tenure."""
+        return self._all(tenure)[list(self.names)]
+
+    def _all(self, tenure: pd.Series) -> pd.DataFrame:
+        band = np.searchsorted(self.cuts, tenure, side="left")
+        found = {
+            f"tenure band {k + 1}": (band == k).astype(float) for k in range(1, len(self.cuts) + 1)
+        }
+        if self.year:
+            found["anniversary"] = (tenure % self.year == 0).to_numpy(dtype=float)
+        return pd.DataFrame(found, index=tenure.index)
 
 
 def fit_lock_in(
@@ -100,13 +170,16 @@ def fit_lock_in(
             left_out.append(column.removeprefix("bond: "))
         else:
             bonds[column] = level
-    tenure = tenure_columns(counts, tables.window.units_per_year)
-    frame = pd.concat([counts, tenure], axis=1)
+    bands = TenureBands.of(counts, tables.window.units_per_year)
+    frame = pd.concat([counts, bands.columns(counts["tenure"])], axis=1)
     spec = BinaryRegression(
-        columns=("gap", *bonds, *tenure.columns), groups=tuple(groups), link="cloglog",
+        columns=("gap", *bonds, *bands.names), groups=tuple(groups), link="cloglog",
         event="events", trials="n",
     )  # fmt: skip
-    return LockIn(spec.fit(frame), frame, bonds, tuple(left_out))
+    return LockIn(
+        spec.fit(frame), frame, bonds, tuple(left_out), bands, tuple(groups),
+        tables.window.units_per_year,
+    )  # fmt: skip
 
 
 def hazard_lock_in(
