@@ -31,11 +31,17 @@ def part_of(switching_frames: Any, *names: str, **settings: Any) -> Tables:
     return Tables.from_frames({name: frames[name] for name in ("customers", *names)}, window=window)
 
 
-class TestPriceRoom:
-    @pytest.fixture(scope="class")
-    def room(self, switching_tables: Tables) -> Any:
-        return price_room(switching_tables, margin=0.4, draws=100)
+@pytest.fixture(scope="module")
+def room(switching_tables: Tables) -> Any:
+    return price_room(switching_tables, margin=0.4, draws=100)
 
+
+@pytest.fixture(scope="module")
+def types(switching_tables: Tables) -> Any:
+    return loyalty_types(switching_tables, margin=0.4, draws=100)
+
+
+class TestPriceRoom:
     def test_elasticity_is_the_true_one(self, room: Any, switching_truth: Any) -> None:
         assert isinstance(room, Answer)
         low, high = room.elasticity.low, room.elasticity.high
@@ -104,10 +110,6 @@ class TestBondReturns:
 
 
 class TestLoyaltyTypes:
-    @pytest.fixture(scope="class")
-    def types(self, switching_tables: Tables) -> Any:
-        return loyalty_types(switching_tables, margin=0.4, draws=100)
-
     def test_every_customer_asked_has_one_type(self, types: Any) -> None:
         assert isinstance(types, Answer)
         assert tuple(types.table.index) == LOYALTY_TYPES
