@@ -35,6 +35,13 @@ from .rfm import audit_rfm as audit_rfm
 from .rfm import build_purchase_counts as build_purchase_counts
 from .rfm import build_purchase_intervals as build_purchase_intervals
 from .rfm import build_rfm as build_rfm
+from .response_panel import build_response_panel as build_response_panel
+from .scales import Item as Item
+from .scales import Scale as Scale
+from .scales import build_answers as build_answers
+from .scales import build_scales as build_scales
+from .scales import chosen_scales as chosen_scales
+from .scales import scale_map as scale_map
 from .spell_dates import SpellDates as SpellDates
 from .spell_dates import build_spell_dates as build_spell_dates
 from .spells import pattern_sources as pattern_sources
