@@ -39,3 +39,13 @@ from .trade_bridge import BRIDGE as BRIDGE
 from .trade_bridge import TwoPeriods as TwoPeriods
 from .trade_bridge import trade_bridge as trade_bridge
 from .trade_bridge import two_periods as two_periods
+from .satisfaction import Satisfaction as Satisfaction
+from .satisfaction import satisfaction as satisfaction
+from .satisfaction import satisfied_from as satisfied_from
+from .satisfaction_model import ECSI_PATHS as ECSI_PATHS
+from .satisfaction_model import SatisfactionModel as SatisfactionModel
+from .satisfaction_model import satisfaction_model as satisfaction_model
+from .service_gaps import ServiceGaps as ServiceGaps
+from .service_gaps import service_gaps as service_gaps
+from .survey_weights import SurveyWeights as SurveyWeights
+from .survey_weights import survey_weights as survey_weights

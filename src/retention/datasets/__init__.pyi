@@ -11,6 +11,7 @@ from .published import PUBLISHED as PUBLISHED
 from .published import Published as Published
 from .published import load_published as load_published
 from .purchase_worlds import simulate_purchases as simulate_purchases
+from .company import survey_items as survey_items
 from .read import check_project as check_project
 from .read import read_tables as read_tables
 from .scanner import SCANNER_PANELS as SCANNER_PANELS

@@ -1,4 +1,5 @@
 from .parameters import CompanyParameters as CompanyParameters
+from .questionnaire import survey_items as survey_items
 from .simulate import SimulatedCompany as SimulatedCompany
 from .simulate import simulate_company as simulate_company
 from .truth import CompanyTruth as CompanyTruth
