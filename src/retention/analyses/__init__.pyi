@@ -28,6 +28,10 @@ from .register_fields import FIELDS as FIELDS
 from .register_fields import Field as Field
 from .relationship_investment import RelationshipInvestment as RelationshipInvestment
 from .relationship_investment import relationship_investment as relationship_investment
+from .appraisal import Appraisal as Appraisal
+from .appraisal import appraisal as appraisal
+from .customer_value_map import CustomerValueMap as CustomerValueMap
+from .customer_value_map import customer_value_map as customer_value_map
 from .retention_curve import RetentionCurve as RetentionCurve
 from .retention_curve import retention_curve as retention_curve
 from .share_of_wallet import ShareOfWallet as ShareOfWallet
@@ -42,6 +46,8 @@ from .trade_bridge import two_periods as two_periods
 from .satisfaction import Satisfaction as Satisfaction
 from .satisfaction import satisfaction as satisfaction
 from .satisfaction import satisfied_from as satisfied_from
+from .satisfaction_drivers import SatisfactionDrivers as SatisfactionDrivers
+from .satisfaction_drivers import satisfaction_drivers as satisfaction_drivers
 from .satisfaction_model import ECSI_PATHS as ECSI_PATHS
 from .satisfaction_model import SatisfactionModel as SatisfactionModel
 from .satisfaction_model import satisfaction_model as satisfaction_model

@@ -254,10 +254,11 @@ def _surface(
     tables: Tables, answers: pd.DataFrame, names: list[str], scale: Scale
 ) -> tuple[ResponseSurfaceFit | None, str]:
     """Fit satisfaction over mean expectation and perception, as it was asked nearest in time."""
-    outcome = next((n for n in ("satisfaction", "csat") if n in scale_map(tables)), None)
-    if outcome is None:
+    asked = [name for name in ("csat", "satisfaction") if name in scale_map(tables)]
+    if not asked:
         return None, "overall satisfaction was not asked"
-    table = nearest_scores(tables, answers, [outcome])
+    table = nearest_scores(tables, answers, asked)
+    outcome = str(table[asked].notna().sum().idxmax())
     pairs = pd.DataFrame(
         {
             "customer_id": table["customer_id"],
