@@ -1,9 +1,11 @@
 """A company with every table that switching costs can be measured from, and their truth."""
+"""Companies with surveys, small enough to be asked many things."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -187,3 +189,78 @@ def switching_truth() -> dict[str, Any]:
         "costs": COSTS, "slope": SLOPE, "premium": PREMIUM, "pull": PULL,
         "ladder": float(MEDIAN_LADDER), "items": ITEMS,
     }  # fmt: skip
+from retention.datasets import SimulatedCompany, simulate_company, survey_items
+from retention.engine import Tables
+from retention.window import Window
+
+SURVEY_WINDOW = Window(start=date(2022, 1, 1), cutoff=date(2024, 1, 1))
+
+
+@pytest.fixture(scope="session")
+def surveyed() -> SimulatedCompany:
+    """A simulated company of 2,500 customers, with its truth."""
+    return simulate_company(2500, seed=5)
+
+
+@pytest.fixture(scope="session")
+def surveyed_tables(surveyed: SimulatedCompany) -> Tables:
+    """Its tables, with the meaning of its survey items."""
+    return Tables.from_frames(surveyed.tables, window=surveyed.window, items=survey_items())
+
+
+def answer_frame(scores: dict[str, Any], waves: list[str], **more: Any) -> pd.DataFrame:
+    """Long table of answers: one array of scores by item, shape (customers, waves)."""
+    parts = []
+    for item, values in scores.items():
+        grid = np.asarray(values, dtype=object)
+        for w, wave in enumerate(waves):
+            year, quarter = int(wave[:4]), int(wave[-1])
+            who = [f"c{k:04d}" for k in range(len(grid))]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "response_id": [f"{c}-{wave}" for c in who],
+                        "customer_id": who,
+                        "answered_on": date(year, 3 * quarter - 1, 10),
+                        "instrument": "pulse",
+                        "item": item,
+                        "score": grid[:, w],
+                        "wave": wave,
+                        **more,
+                    }
+                )
+            )
+    table = pd.concat(parts, ignore_index=True)
+    return table[table["score"].notna()].reset_index(drop=True)
+
+
+@pytest.fixture(scope="session")
+def ask() -> Callable[..., Tables]:
+    """Return a function that makes tables from arrays of scores."""
+
+    def make(
+        scores: dict[str, Any],
+        waves: list[str],
+        *,
+        items: dict[str, dict[str, Any]] | None = None,
+        minimum_n: int = 5,
+        **more: Any,
+    ) -> Tables:
+        surveys = answer_frame(scores, waves, **more)
+        n = max(len(v) for v in scores.values())
+        names = [f"c{k:04d}" for k in range(n)]
+        customers = pd.DataFrame(
+            {
+                "customer_id": names,
+                "acquired_on": date(2021, 1, 1),
+                "segment": ["retail" if k % 2 else "key" for k in range(n)],
+            }
+        )
+        meaning = items or {
+            "csat": {"construct": "csat", "low": 1, "high": 5},
+            "nps": {"construct": "nps", "low": 0, "high": 10},
+        }
+        frames = {"surveys": surveys, "customers": customers}
+        return Tables.from_frames(frames, window=SURVEY_WINDOW, items=meaning, minimum_n=minimum_n)
+
+    return make

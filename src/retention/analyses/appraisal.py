@@ -167,7 +167,7 @@ def _fit(ratings: pd.DataFrame, unit: str) -> OneWayEffectsFit | CrossedEffectsF
     if (several > 1).sum() >= 20:
         return CrossedEffects().fit(ratings, score="rating", group=unit, rater="customer_id")
     # where each customer knows one unit only, a customer counts once
-    own = ratings.groupby([unit, "customer_id"], as_index=False)["rating"].mean()
+    own = ratings.groupby([unit, "customer_id"])["rating"].mean().reset_index()
     return OneWayEffects().fit(own, score="rating", group=unit)
 
 

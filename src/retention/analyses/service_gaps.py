@@ -279,7 +279,9 @@ def _surface(
     return fit, ""
 
 
-def nearest_scores(tables: Tables, answers: pd.DataFrame, constructs: list[str]) -> pd.DataFrame:
+def nearest_scores(
+    tables: Tables, answers: pd.DataFrame, constructs: Sequence[str]
+) -> pd.DataFrame:
     """Add scores asked elsewhere: each customer's answer nearest in time, within 120 days."""
     rest = [c for c in constructs if c not in answers]
     table = answers.copy()
