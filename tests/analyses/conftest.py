@@ -1,17 +1,16 @@
-"""A company with every table that switching costs can be measured from, and their truth."""
-"""Companies with surveys, small enough to be asked many things."""
+"""Companies to ask: one for switching costs, with its truth; one with surveys; small ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from retention.datasets import SimulatedCompany, simulate_company, survey_items
 from retention.engine import Tables
 from retention.window import Window, add_months
 
@@ -29,6 +28,7 @@ ITEMS = {
     "lose": {"construct": "switching_cost", "dimension": "monetary loss", "low": 1, "high": 7},
     "overall": {"construct": "csat", "dimension": "overall", "low": 0, "high": 10},
 }
+SURVEY_WINDOW = Window(start=date(2022, 1, 1), cutoff=date(2024, 1, 1))
 
 
 def _customers(n: int, months: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -189,11 +189,6 @@ def switching_truth() -> dict[str, Any]:
         "costs": COSTS, "slope": SLOPE, "premium": PREMIUM, "pull": PULL,
         "ladder": float(MEDIAN_LADDER), "items": ITEMS,
     }  # fmt: skip
-from retention.datasets import SimulatedCompany, simulate_company, survey_items
-from retention.engine import Tables
-from retention.window import Window
-
-SURVEY_WINDOW = Window(start=date(2022, 1, 1), cutoff=date(2024, 1, 1))
 
 
 @pytest.fixture(scope="session")
