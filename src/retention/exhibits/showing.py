@@ -95,6 +95,7 @@ def _answer_bundle(answer: Answer, name: str) -> dict[str, Any]:
         "name": name or _snake(type(answer).__name__),
         "headline": answer.headline(),
         "cautions": list(answer.cautions()),
+        "order": list(estimates),  # a notebook file sorts its keys
         "estimates": {key: estimate.record() for key, estimate in estimates.items()},
     }
     return {

@@ -116,7 +116,7 @@ def _answer(record: dict[str, Any], article: Article, before: list[AnswerRecord]
         name=name,
         headline=record["headline"],
         cautions=tuple(record["cautions"]),
-        estimates=dict(record["estimates"]),
+        estimates={key: record["estimates"][key] for key in record["order"]},
     )
 
 

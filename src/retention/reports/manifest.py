@@ -53,9 +53,9 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON that is the same for the same content."""
-    text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+def write_json(path: Path, content: Any, *, sort: bool = True) -> None:
+    """Write JSON that is the same for the same content, in its own order or sorted."""
+    text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=sort, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 

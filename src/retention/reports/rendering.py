@@ -191,8 +191,7 @@ def answer_to_html(record: dict[str, Any], words: Words) -> str:
             f'<th scope="col"{_number(key)}>{words(f"estimate_{key}")}</th>' for key in keys
         )
         rows = "\n".join(
-            _estimate_row(name, Estimate(**estimate))
-            for name, estimate in record["estimates"].items()
+            _estimate_row(name, Estimate(**record["estimates"][name])) for name in record["order"]
         )
         lines += [
             f"<details><summary>{words('numbers')} ({len(record['estimates'])})</summary>",

@@ -331,7 +331,7 @@ def _build(run: _Run, executed: Path, report: Path) -> None:
         (report / name).write_text(text, encoding="utf-8")
     for part in collected:
         nbformat.write(part.notebook, report / "notebooks" / f"{part.article.name}.ipynb")
-    write_json(report / comparing.METRICS, metrics)
+    write_json(report / comparing.METRICS, metrics, sort=False)
     if not texts:
         (report / "tables").rmdir()
 
