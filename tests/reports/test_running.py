@@ -63,6 +63,7 @@ def canned(monkeypatch, executed):
         return tuple(Execution(article=job.article.name, status="answered") for job in jobs)
 
     monkeypatch.setattr("retention.reports.running.execute_all", execute)
+    monkeypatch.setattr("retention.reports.running._write_register", lambda run, report: False)
 
 
 def test_a_report_from_notebooks_to_page(project_dir):
@@ -71,6 +72,8 @@ def test_a_report_from_notebooks_to_page(project_dir):
     folder = project_dir / "reports/2026-10"
     assert outcome.page == folder / "index.html"
     assert {path.as_posix() for path in files_of(folder)} == {
+        "customers.csv",
+        "customers.html",
         "index.html",
         "stayed.html",
         "metrics.json",

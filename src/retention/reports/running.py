@@ -16,6 +16,8 @@ from retention.errors import (
     DataError,
     GateError,
     InterruptedRunError,
+    MissingTableError,
+    NotEnoughDataError,
     ParameterError,
     RetentionError,
     TemporaryError,
@@ -325,7 +327,8 @@ def _build(run: _Run, executed: Path, report: Path) -> None:
     pages = {f"{p.article.name}.html": _question(run, p) for p in collected}
     figures = comparing.key_figures(collected)
     metrics = comparing.metrics_record(run.period, collected, figures, _lead(run, collected))
-    pages["index.html"] = _management(run, collected, metrics)
+    has_register = _write_register(run, report)
+    pages["index.html"] = _management(run, collected, metrics, has_register)
     _hold_to_gates(run, collected, pages, texts)
     for name, text in (pages | texts).items():
         (report / name).write_text(text, encoding="utf-8")
@@ -334,6 +337,18 @@ def _build(run: _Run, executed: Path, report: Path) -> None:
     write_json(report / comparing.METRICS, metrics, sort=False)
     if not texts:
         (report / "tables").rmdir()
+
+
+def _write_register(run: _Run, report: Path) -> bool:
+    """Write the register of customers, unless the data are too few for one."""
+    from retention.reports.register import write_register  # brings pandas and DuckDB
+
+    try:
+        return write_register(
+            run.project, run.period, report, made_with=str(_frame(run)["made_with"])
+        )
+    except (MissingTableError, NotEnoughDataError):
+        return False
 
 
 def _hold_to_gates(
@@ -378,7 +393,9 @@ def _lead(run: _Run, collected: Sequence[Collected]) -> str:
     return headlines[0] if headlines else ""
 
 
-def _management(run: _Run, collected: Sequence[Collected], metrics: dict[str, Any]) -> str:
+def _management(
+    run: _Run, collected: Sequence[Collected], metrics: dict[str, Any], has_register: bool
+) -> str:
     words = run.words
     figures = comparing.cards(metrics, run.history, words, run.titles)
     page = {
@@ -392,6 +409,7 @@ def _management(run: _Run, collected: Sequence[Collected], metrics: dict[str, An
         "targets": [],
         "questions": [_entry(part) for part in collected],
         "unanswered": _unanswered(run),
+        "register": "customers.html" if has_register else "",
         "files": _files(run, collected),
     }
     title = words("report", period=words.period(run.period))
