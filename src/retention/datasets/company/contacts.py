@@ -12,7 +12,7 @@ from .life import Mechanism, Stage, Step
 from .traits import SEGMENTS
 from .world import World
 
-__all__ = ["ContactLife", "contacts"]
+__all__ = ["ContactLife", "contacts", "expected_contact_cost"]
 
 CHANNELS = ("visit", "telephone", "e-mail", "web", "chat")
 DEPTHS = ("courtesy", "promotional", "personal")
@@ -72,6 +72,17 @@ class ContactLife(Mechanism):
     def _log(self, who: np.ndarray, day: np.ndarray, depth: np.ndarray, u: np.ndarray) -> None:
         channel = (u[:, None] > _CHANNELS[depth].cumsum(axis=1)[:, :-1]).sum(axis=1)
         self.stage.logs["contacts"].add(customer=who, day=day, depth=depth, channel=channel)
+
+
+def expected_contact_cost(world: World) -> Floats:
+    """Return the cost of contacts in a month without complaints; one value a customer."""
+    p, segment = world.parameters.contacts, world.traits.segment
+    rate = np.array([p.rate[name] for name in SEGMENTS[:3]])[segment]
+    personal = np.array([p.personal[name] for name in SEGMENTS[:3]])[segment]
+    rest = 1 - personal
+    shares = np.stack([rest * (1 - p.promotional), rest * p.promotional, personal], axis=1)
+    each = _CHANNELS @ _COST
+    return -np.expm1(-rate) * (shares @ each[:3]) + p.inbound * each[3]
 
 
 def contacts(world: World) -> pd.DataFrame:

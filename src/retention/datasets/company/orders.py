@@ -16,6 +16,7 @@ __all__ = ["SERVICES", "orders", "orders_of", "price_response", "service_prefere
 
 SERVICES = ("parcel", "pallet", "express", "storage", "customs", "insurance")
 _DAYS_A_MONTH = 30.4375
+SERVICE_AN_ORDER = 2.0  # cost of serving any order, whatever its value
 _DISCOUNTS = np.array([0.0, 0.05, 0.10])
 _PROMISED = np.array([2, 3, 1, 5, 4, 1])  # days to delivery, by service
 
@@ -28,6 +29,7 @@ class _Lines:
     day: Ints
     gross: Floats
     core: Floats
+    burden: Floats
     satisfaction: Floats
     quality: Floats
     branch: Ints
@@ -69,6 +71,7 @@ def _contract_lines(world: World) -> _Lines:
         day=day,
         gross=gross,
         core=traits.core[who],
+        burden=traits.burden[who],
         satisfaction=satisfaction,
         quality=world.firm.quality[traits.branch[who], month],
         branch=traits.branch[who],
@@ -134,6 +137,7 @@ def _spot_lines(world: World) -> _Lines:
         day=np.concatenate([spot.acquired, later]),
         gross=rng.gamma(world.parameters.spot.p, 1 / spot.amount_rate[who]),
         core=nothing,
+        burden=np.ones(n),
         satisfaction=nothing,
         quality=nothing,
         branch=np.full(n, -1),
@@ -159,7 +163,10 @@ def _rows(world: World, lines: _Lines) -> pd.DataFrame:
     promised = lines.day + _PROMISED[lines.service]
     late = rng.random(n) < 1 / (1 + np.exp(buying.late_logit + buying.late_quality * lines.quality))
     delivered = promised + np.where(late, rng.integers(1, 6, size=n), 0)
-    cost = 2.0 + buying.service_share * lines.gross * np.exp(-buying.service_core * lines.core)
+    cost = SERVICE_AN_ORDER + buying.service_share * lines.gross * np.exp(
+        -buying.service_core * lines.core
+    )
+    cost = cost * lines.burden
     cutoff = world.calendar.cutoff_day
     order = np.lexsort((lines.number, lines.day))
     table = pd.DataFrame(

@@ -131,7 +131,8 @@ class Buying:
     The core trait moves, in logarithms: rate (`rate_core`), response of the order value to a unit
     of discount (`price_response_core`), sharpness of preference among services
     (`preference_core`), days to pay and cost of service. The chance of a late delivery is
-    logistic: minus `late_logit`, minus `late_quality` times the quality of the branch.
+    logistic: minus `late_logit`, minus `late_quality` times the quality of the branch. A share
+    `heavy` of customers costs `heavy_factor` times the usual service: most bring less than nothing.
     """
 
     rate_shape: float = 2.0
@@ -140,19 +141,21 @@ class Buying:
     amount_p: float = 6.0
     amount_q: float = 4.0
     amount_gamma: float = 150.0
-    satisfaction_log_rate: float = 0.12
+    satisfaction_log_rate: float = 0.20
     price_response: float = 3.0
     price_response_core: float = 0.5
     preference: float = 1.2
     preference_core: float = 0.4
     days_to_pay: float = 30.0
     days_to_pay_core: float = 0.25
-    days_to_pay_satisfaction: float = 0.10
+    days_to_pay_satisfaction: float = 0.15
     late_logit: float = 2.2
     late_quality: float = 1.5
     contract_margin: float = 0.45
     margin_share: float = 0.32
     service_core: float = 0.4
+    heavy: float = 0.04
+    heavy_factor: float = 10.0
     service_share: float = 0.08
     return_share: float = 0.02
 

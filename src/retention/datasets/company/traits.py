@@ -27,7 +27,7 @@ class Traits:
     of the month, 1 to 28, so that every month of tenure begins on the same day of the month.
     ``core`` is the trait behind a core customer (buys often, pays fast, needs little service, has
     stable preferences, is hard to lure by price, gives us a large share), standard normal.
-    ``warmth`` is recorded nowhere: it keeps customers and draws them into the social programme.
+    ``burden`` multiplies the cost of service. ``warmth`` is recorded nowhere: it keeps customers and draws them into the social programme.
     """
 
     month: Ints
@@ -42,6 +42,7 @@ class Traits:
     warmth: Floats
     order_rate: Floats
     amount_rate: Floats
+    burden: Floats
 
     def __len__(self) -> int:
         return len(self.month)
@@ -81,4 +82,5 @@ def draw_traits(
         warmth=rng.normal(size=n),
         order_rate=rate * np.exp(load * core - load**2 / 2),
         amount_rate=rng.gamma(buying.amount_q, 1 / buying.amount_gamma, size=n),
+        burden=np.where(rng.random(n) < buying.heavy, buying.heavy_factor, 1.0),
     )

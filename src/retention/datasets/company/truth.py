@@ -11,11 +11,12 @@ import pandas as pd
 
 from .bonds import KINDS
 from .columns import NEVER, Floats, Mask, days, words
+from .contacts import expected_contact_cost
 from .customers import customer_ids
 from .employees import employee_ids
 from .firm import BRANCHES, Firm
 from .life import CAUSES, tenure_log_hazard
-from .orders import price_response, service_preference
+from .orders import SERVICE_AN_ORDER, price_response, service_preference
 from .parameters import PROGRAMMES, CompanyParameters
 from .timeline import Calendar
 from .traits import SEGMENTS
@@ -209,8 +210,9 @@ def _contract_truth(world: World) -> pd.DataFrame:
     hazard = -np.expm1(-np.exp(log_hazard))
     amount = buying.amount_p / traits.amount_rate
     service = buying.service_share * np.exp(-buying.service_core * traits.core)
-    of_orders = traits.order_rate * (amount * (buying.margin_share - service) - 2.0)
-    monthly = traits.price * buying.contract_margin + of_orders
+    cost = traits.burden * (SERVICE_AN_ORDER + service * amount)
+    of_orders = traits.order_rate * (amount * buying.margin_share - cost)
+    monthly = traits.price * buying.contract_margin + of_orders - expected_contact_cost(world)
     return pd.DataFrame(
         {
             "segment": np.take(SEGMENTS, traits.segment),
@@ -220,6 +222,7 @@ def _contract_truth(world: World) -> pd.DataFrame:
             "lasting_satisfaction": traits.lasting,
             "core": traits.core,
             "warmth": traits.warmth,
+            "burden": traits.burden,
             "order_rate": traits.order_rate,
             "mean_amount": amount,
             "price_response": price_response(world),
