@@ -19,22 +19,22 @@ START, CUTOFF = pd.Timestamp("2021-11-01"), pd.Timestamp("2026-11-01")
 
 @pytest.fixture(scope="module")
 def company():
-    return simulate_company(4_000, seed=11)
+    return simulate_company(2_500, seed=11)
 
 
 def test_same_seed_same_company(company):
-    again = simulate_company(4_000, seed=11)
+    again = simulate_company(2_500, seed=11)
     for name, table in company.tables.items():
         pd.testing.assert_frame_equal(table, again.tables[name])
-    other = simulate_company(4_000, seed=12)
+    other = simulate_company(2_500, seed=12)
     assert not company.tables["contracts"].equals(other.tables["contracts"])
 
 
 def test_every_customer_has_a_row_and_the_asked_number_is_met(company):
     customers = company.tables["customers"]
-    assert len(customers) == customers["customer_id"].nunique() == 4_000
+    assert len(customers) == customers["customer_id"].nunique() == 2_500
     assert company.truth.customers.index.tolist() == customers["customer_id"].tolist()
-    assert (customers["segment"] == "spot").sum() == 1_000
+    assert (customers["segment"] == "spot").sum() == 625
 
 
 def test_records_begin_at_start_and_nothing_is_known_from_the_cutoff_on(company):
@@ -66,11 +66,14 @@ def test_left_truncation_is_real(company):
     assert won / 48 == pytest.approx(after / 60, abs=4 * sd)
 
 
-def test_truth_of_the_next_customers_does_not_depend_on_how_many_are_asked_for():
-    small = simulate_company(10_000, seed=3, history=False)
-    large = simulate_company(10_500, seed=3, history=False)
-    first = large.tables["contracts"]["customer_id"] < "C00010000"
+def test_whole_blocks_do_not_depend_on_how_many_customers_are_asked_for(monkeypatch):
+    for module in ("simulate", "world"):
+        monkeypatch.setattr(f"retention.datasets.company.{module}.BLOCK", 500)
+    small = simulate_company(500, seed=3, history=False)
+    large = simulate_company(750, seed=3, history=False)
+    first = large.tables["contracts"]["customer_id"] < "C00000500"
     pd.testing.assert_frame_equal(large.tables["contracts"][first], small.tables["contracts"])
+    assert large.tables["customers"]["customer_id"].is_unique
 
 
 def test_survival_of_the_tenure_only_company_is_its_closed_form():

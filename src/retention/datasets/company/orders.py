@@ -163,10 +163,8 @@ def _rows(world: World, lines: _Lines) -> pd.DataFrame:
     promised = lines.day + _PROMISED[lines.service]
     late = rng.random(n) < 1 / (1 + np.exp(buying.late_logit + buying.late_quality * lines.quality))
     delivered = promised + np.where(late, rng.integers(1, 6, size=n), 0)
-    cost = SERVICE_AN_ORDER + buying.service_share * lines.gross * np.exp(
-        -buying.service_core * lines.core
-    )
-    cost = cost * lines.burden
+    service = buying.service_share * np.exp(-buying.service_core * lines.core)
+    cost = lines.burden * (SERVICE_AN_ORDER + service * lines.gross)
     cutoff = world.calendar.cutoff_day
     order = np.lexsort((lines.number, lines.day))
     table = pd.DataFrame(

@@ -27,7 +27,8 @@ class Traits:
     of the month, 1 to 28, so that every month of tenure begins on the same day of the month.
     ``core`` is the trait behind a core customer (buys often, pays fast, needs little service, has
     stable preferences, is hard to lure by price, gives us a large share), standard normal.
-    ``burden`` multiplies the cost of service. ``warmth`` is recorded nowhere: it keeps customers and draws them into the social programme.
+    ``burden`` multiplies the cost of service. ``warmth`` is recorded nowhere: it keeps customers
+    and draws them into the social programme.
     """
 
     month: Ints
