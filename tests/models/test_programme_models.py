@@ -282,7 +282,7 @@ def test_two_periods_two_groups_is_the_plain_difference_in_differences(rng):
     change = y[:, 1] - y[:, 0]
     fit = GroupTimeEffects().fit(panel)
     assert fit.overall.value == pytest.approx(change[:20].mean() - change[20:].mean())
-    expected = np.sqrt(change[:20].var() / 20 + change[20:].var() / 30)
+    expected = np.sqrt(change[:20].var(ddof=1) / 20 + change[20:].var(ddof=1) / 30)  # Welch
     assert fit.overall.standard_error == pytest.approx(expected)
     assert np.isnan(fit.durability.value)
 

@@ -24,6 +24,9 @@ from .loyalty_types import LoyaltyTypes as LoyaltyTypes
 from .loyalty_types import loyalty_types as loyalty_types
 from .price_room import PriceRoom as PriceRoom
 from .price_room import price_room as price_room
+from .programme_designs import ProgrammeEffect as ProgrammeEffect
+from .programme_effects import ProgrammeEffects as ProgrammeEffects
+from .programme_effects import programme_effects as programme_effects
 from .ready_questions import QUESTIONS as QUESTIONS
 from .ready_questions import Condition as Condition
 from .ready_questions import Question as Question

@@ -15,6 +15,9 @@ from .mime import TABLE_MIME as TABLE_MIME
 from .numbers import format_cell as format_cell
 from .numbers import format_number as format_number
 from .numbers import number_texts as number_texts
+from .programme_effects import plot_programme_checks as plot_programme_checks
+from .programme_effects import plot_programme_effects as plot_programme_effects
+from .programme_effects import table_programme_effects as table_programme_effects
 from .retention_curve import plot_retention_curve as plot_retention_curve
 from .retention_curve import table_retention_curve as table_retention_curve
 from .showing import show as show

@@ -18,6 +18,11 @@ from .lock_in import build_ties as build_ties
 from .lock_in import construct_items as construct_items
 from .profile import build_profile as build_profile
 from .profit_rhythm import build_profit_rhythm as build_profit_rhythm
+from .programmes import build_programme_trials as build_programme_trials
+from .programmes import build_programmes as build_programmes
+from .programmes import build_rollout_panel as build_rollout_panel
+from .programmes import money_column as money_column
+from .programmes import rollout_place as rollout_place
 from .purchase_habits import build_favourites as build_favourites
 from .purchase_habits import build_payment as build_payment
 from .purchase_habits import build_preference as build_preference

@@ -124,6 +124,9 @@ class DoublyRobust:
     overlap : float
         Customers whose chance of treatment lies below this, or above 1 minus it, are set aside and
         counted: nobody like them is in the other arm. 0 keeps all.
+    cluster : str
+        Column of whose rows belong together, such as a customer in several trials; empty if every
+        row is a customer of its own. ``index`` takes the index.
 
     References
     ----------
@@ -137,6 +140,7 @@ class DoublyRobust:
     covariates: tuple[str, ...]
     groups: tuple[str, ...] = ()
     overlap: float = 0.0
+    cluster: str = ""
 
     def fit(self, table: pd.DataFrame) -> DoublyRobustFit:
         """Fit to one row a customer with ``outcome`` and ``treated``.
@@ -167,10 +171,11 @@ class DoublyRobust:
         y, e = kept["outcome"].to_numpy(dtype=float), chance.to_numpy()
         weights = np.where(treated, 1 / e, 1 / (1 - e))
         ratio, strongest = _strength(x, treated.astype(float), y)
+        rows = self._together(kept)
         return DoublyRobustFit(
-            crude=_crude(y, treated),
-            weighted=_weighted(y, treated, e, x),
-            doubly_robust=_augmented(y, treated, e, x),
+            crude=_crude(y, treated, rows),
+            weighted=_weighted(y, treated, e, x, rows),
+            doubly_robust=_augmented(y, treated, e, x, rows),
             balance=balance(x, treated, weights),
             propensity=chance,
             outside=int((~inside).sum()),
@@ -180,6 +185,13 @@ class DoublyRobust:
             residual_ratio=ratio,
             strongest=strongest,
         )
+
+    def _together(self, table: pd.DataFrame) -> NDArray[np.intp]:
+        """Return the number of the cluster of each row."""
+        if not self.cluster:
+            return np.arange(len(table), dtype=np.intp)
+        labels = table.index if self.cluster == "index" else table[self.cluster]
+        return pd.factorize(labels)[0].astype(np.intp)
 
 
 def propensity(
@@ -302,14 +314,16 @@ def _design(
     return pd.DataFrame(parts, index=table.index)
 
 
-def _crude(y: _Floats, treated: _Bools) -> AdjustedEffect:
-    arms = (y[~treated], y[treated])
-    se = float(np.sqrt(sum(arm.var(ddof=1) / arm.size for arm in arms)))
-    means = (float(arms[0].mean()), float(arms[1].mean()))
-    return AdjustedEffect(means[1] - means[0], se, means)
+def _crude(y: _Floats, treated: _Bools, rows: NDArray[np.intp]) -> AdjustedEffect:
+    means = (float(y[~treated].mean()), float(y[treated].mean()))
+    influence = np.where(treated, (y - means[1]) / treated.mean(), 0.0)
+    influence -= np.where(treated, 0.0, (y - means[0]) / (~treated).mean())
+    return AdjustedEffect(means[1] - means[0], _error(influence, rows), means)
 
 
-def _weighted(y: _Floats, treated: _Bools, e: _Floats, x: pd.DataFrame) -> AdjustedEffect:
+def _weighted(
+    y: _Floats, treated: _Bools, e: _Floats, x: pd.DataFrame, rows: NDArray[np.intp]
+) -> AdjustedEffect:
     """Return the difference of weighted means; its error knows that the weights were estimated."""
     t = treated.astype(float)
     w1, w0 = t / e, (1 - t) / (1 - e)
@@ -319,10 +333,12 @@ def _weighted(y: _Floats, treated: _Bools, e: _Floats, x: pd.DataFrame) -> Adjus
     z = np.column_stack([np.ones(len(y)), x.to_numpy(dtype=float)])
     score = z * (t - e)[:, None]
     slope = np.linalg.lstsq(score, influence, rcond=None)[0]
-    return AdjustedEffect(m1 - m0, _error(influence - score @ slope), (m0, m1))
+    return AdjustedEffect(m1 - m0, _error(influence - score @ slope, rows), (m0, m1))
 
 
-def _augmented(y: _Floats, treated: _Bools, e: _Floats, x: pd.DataFrame) -> AdjustedEffect:
+def _augmented(
+    y: _Floats, treated: _Bools, e: _Floats, x: pd.DataFrame, rows: NDArray[np.intp]
+) -> AdjustedEffect:
     t = treated.astype(float)
     z = np.column_stack([np.ones(len(y)), x.to_numpy(dtype=float)])
     fitted = [z @ np.linalg.lstsq(z[arm], y[arm], rcond=None)[0] for arm in (~treated, treated)]
@@ -330,11 +346,12 @@ def _augmented(y: _Floats, treated: _Bools, e: _Floats, x: pd.DataFrame) -> Adju
     psi1 = fitted[1] + t * (y - fitted[1]) / e
     effect = psi1 - psi0
     means = (float(psi0.mean()), float(psi1.mean()))
-    return AdjustedEffect(float(effect.mean()), _error(effect - effect.mean()), means)
+    return AdjustedEffect(float(effect.mean()), _error(effect - effect.mean(), rows), means)
 
 
-def _error(influence: _Floats) -> float:
-    return float(np.sqrt(influence @ influence) / influence.size)
+def _error(influence: _Floats, rows: NDArray[np.intp]) -> float:
+    together = np.bincount(rows, influence)
+    return float(np.sqrt(together @ together) / influence.size)
 
 
 def _kish(weights: _Floats) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
+from scipy.stats import t as student
 
 from retention.errors import NotEnoughDataError, NotIdentifiedError, SchemaError
 from retention.estimates import normal_interval
@@ -41,10 +42,14 @@ class GroupTimeEffectsFit:
         ``n_treated``, ``n_control``. Event times below -1 are tests of parallel trends.
     event_study : DataFrame
         Index event time: ``effect``, ``se``, ``n_treated``; cohorts weighted by size.
+    event_covariance : DataFrame
+        Covariance of the effects of the event study.
     overall : RolloutEffect
         Mean over all treated customer-periods.
     pre_trend_p : float
-        Of the Wald test that all effects before adoption are 0; NaN without periods to test.
+        Of the test that there is no effect before adoption: jointly by Wald where there are ten
+        clusters for each period to test, else by the slope alone, because a joint test of many
+        periods by few clusters rejects too often. NaN without periods to test.
     durability : RolloutEffect
         Slope of the effect per period since adoption: below 0 it fades. NaN with one event time.
     n_units, n_treated : int
@@ -53,6 +58,7 @@ class GroupTimeEffectsFit:
 
     group_time: pd.DataFrame
     event_study: pd.DataFrame
+    event_covariance: pd.DataFrame
     overall: RolloutEffect
     pre_trend_p: float
     durability: RolloutEffect
@@ -68,7 +74,7 @@ class GroupTimeEffects:
     adoption, less the same change of customers who never adopted, or have not adopted by t. A
     regression on customer and period effects would also compare late with early adopters, whose own
     effects are still moving, and is not offered. Errors come from each customer's influence, so a
-    customer counts once however many periods are seen.
+    customer counts once however many periods are seen; where whole places adopt, from each place's.
 
     Parameters
     ----------
@@ -77,6 +83,9 @@ class GroupTimeEffects:
     base : str
         ``last``: the last period before adoption; ``mean``: the mean of all before it, which is
         more precise when outcomes are noisy and trends are parallel throughout.
+    cluster : str
+        Column that says which units adopt together, such as their branch; empty if each adopts
+        by itself.
 
     References
     ----------
@@ -86,6 +95,7 @@ class GroupTimeEffects:
 
     control: Literal["never", "not_yet"] = "not_yet"
     base: Literal["last", "mean"] = "last"
+    cluster: str = ""
 
     def fit(self, panel: pd.DataFrame) -> GroupTimeEffectsFit:
         """Fit to one row a customer and period.
@@ -103,17 +113,17 @@ class GroupTimeEffects:
         NotEnoughDataError
             If nobody adopts, or nobody is left to compare with.
         """
-        y, periods, adopted = _wide(panel)
+        y, periods, adopted, cluster = _wide(panel, self.cluster)
         first = int(periods[0])
-        late = np.isfinite(adopted) & (adopted <= first)
-        y, adopted = y[~late], adopted[~late]  # no period before adoption: no change to measure
+        early = np.isfinite(adopted) & (adopted <= first)  # no period before: no change to measure
+        y, adopted, cluster = y[~early], adopted[~early], cluster[~early]
         cohorts = np.unique(adopted[np.isfinite(adopted)])
         if not len(cohorts):
             raise NotEnoughDataError("nobody adopted after the first period: nothing to compare")
         rows, influence = [], []
         for g in cohorts:
             for j, t in enumerate(periods):
-                found = self._one(y, periods, adopted, g, j)
+                found = self._one(y, periods, adopted, cluster, g, j)
                 if found is not None:
                     rows.append((int(g), int(t), int(t - g), *found[:3]))
                     influence.append(found[3])
@@ -123,11 +133,14 @@ class GroupTimeEffects:
                 "the calendar"
             )
         names = ["adopted", "period", "event_time", "effect", "n_treated", "n_control"]
-        return _aggregate(pd.DataFrame(rows, columns=names), np.column_stack(influence), adopted)
+        clouds = np.zeros((int(cluster.max()) + 1, len(rows)))
+        np.add.at(clouds, cluster, np.column_stack(influence))
+        return _aggregate(pd.DataFrame(rows, columns=names), clouds, adopted)
 
     def _one(
-        self, y: _Floats, periods: _Floats, adopted: _Floats, g: float, j: int
-    ) -> tuple[float, int, int, _Floats] | None:
+        self, y: _Floats, periods: _Floats, adopted: _Floats, cluster: NDArray[np.intp], g: float,
+        j: int,
+    ) -> tuple[float, int, int, _Floats] | None:  # fmt: skip
         """Return effect, sizes and influence of cohort g in period j; None where there is none."""
         before = np.flatnonzero(periods < g)
         t = periods[j]
@@ -146,14 +159,22 @@ class GroupTimeEffects:
         change = y[:, j] - base
         means = (float(change[own].mean()), float(change[other].mean()))
         influence = np.zeros(len(y))
-        # one customer shows an effect, but not how much it varies
-        influence[own] = (change[own] - means[0]) / own.sum() if own.sum() > 1 else np.nan
-        influence[other] -= (change[other] - means[1]) / other.sum()
+        influence[own] = _spread(cluster[own]) * (change[own] - means[0]) / own.sum()
+        influence[other] -= _spread(cluster[other]) * (change[other] - means[1]) / other.sum()
         return means[0] - means[1], int(own.sum()), int(other.sum()), influence
 
 
-def _wide(panel: pd.DataFrame) -> tuple[_Floats, _Floats, _Floats]:
-    wanted = ("unit", "period", "outcome", "adopted")
+def _spread(cluster: NDArray[np.intp]) -> float:
+    """Return what a deviation from the mean of so few clusters is short by.
+
+    One cluster shows an effect, but not how much it varies.
+    """
+    count = len(np.unique(cluster))
+    return float(np.sqrt(count / (count - 1))) if count > 1 else float("nan")
+
+
+def _wide(panel: pd.DataFrame, cluster: str) -> tuple[_Floats, _Floats, _Floats, NDArray[np.intp]]:
+    wanted = ("unit", "period", "outcome", "adopted", *([cluster] if cluster else []))
     faults = [f"column {c} is missing" for c in wanted if c not in panel]
     if faults:
         raise SchemaError("panel", faults)
@@ -171,11 +192,13 @@ def _wide(panel: pd.DataFrame) -> tuple[_Floats, _Floats, _Floats]:
             faults.append(f"{bad.sum():,} of {len(wide):,} units: {what} ({ids})")
     if faults:
         raise SchemaError("panel", faults)
-    adopted = panel.groupby("unit", sort=True)["adopted"].first()
+    own = panel.groupby("unit", sort=True).first()
+    together = pd.factorize(own[cluster])[0] if cluster else np.arange(len(own))
     return (
         wide.to_numpy(dtype=float),
         wide.columns.to_numpy(dtype=float),
-        adopted.to_numpy(dtype=float, na_value=np.nan),
+        own["adopted"].to_numpy(dtype=float, na_value=np.nan),
+        together.astype(np.intp),
     )
 
 
@@ -199,12 +222,19 @@ def _aggregate(table: pd.DataFrame, influence: _Floats, adopted: _Floats) -> Gro
     return GroupTimeEffectsFit(
         group_time=table,
         event_study=study,
+        event_covariance=_covariance(curves),
         overall=RolloutEffect(float(effect @ after), float(np.sqrt(overall @ overall))),
         pre_trend_p=_pre_trend(study, curves),
         durability=_durability(study, curves),
         n_units=len(adopted),
         n_treated=int(np.isfinite(adopted).sum()),
     )
+
+
+def _covariance(curves: dict[int, _Floats]) -> pd.DataFrame:
+    cloud = np.column_stack(list(curves.values()))
+    times = [int(e) for e in curves]
+    return pd.DataFrame(cloud.T @ cloud, index=times, columns=times)
 
 
 def _pre_trend(study: pd.DataFrame, curves: dict[int, _Floats]) -> float:
@@ -215,12 +245,21 @@ def _pre_trend(study: pd.DataFrame, curves: dict[int, _Floats]) -> float:
     cloud = np.column_stack([curves[e] for e in early])
     if not np.isfinite(cloud).all():
         return float("nan")
+    if np.count_nonzero(cloud.any(axis=1)) < 10 * len(early):
+        # through the base at -1, where the effect is 0 by construction
+        away = np.array(early, dtype=float) + 1
+        weight = study.loc[early, "n_treated"].to_numpy(dtype=float) * away
+        return _slope_p(float(effects @ weight), cloud @ weight)
     values, vectors = np.linalg.eigh(cloud.T @ cloud)
     keep = values > 1e-12 * values.max()
-    if not keep.any():
-        return float("nan")
     wald = float((((vectors.T @ effects)[keep]) ** 2 / values[keep]).sum())
-    return float(chi2.sf(wald, int(keep.sum())))
+    return float(chi2.sf(wald, int(keep.sum()))) if keep.any() else float("nan")
+
+
+def _slope_p(slope: float, cloud: _Floats) -> float:
+    freedom = np.count_nonzero(cloud) - 1
+    se = float(np.sqrt(cloud @ cloud))
+    return float(2 * student.sf(abs(slope) / se, freedom)) if se > 0 and freedom > 0 else np.nan
 
 
 def _durability(study: pd.DataFrame, curves: dict[int, _Floats]) -> RolloutEffect:

@@ -78,7 +78,7 @@ class WeightedSurvival:
     level: float = 0.95
 
     def fit(self, durations: pd.DataFrame, rng: np.random.Generator) -> WeightedSurvivalFit:
-        """Fit to one row a customer: schema `durations` with ``treated`` and covariates.
+        """Fit to one row a customer and trial: schema `durations`, ``treated`` and covariates.
 
         Raises
         ------
@@ -115,10 +115,16 @@ class WeightedSurvival:
         )  # fmt: skip
 
     def _redrawn(self, table: pd.DataFrame, rng: np.random.Generator) -> tuple[_Floats, _Floats]:
-        """Return the curves of customers drawn anew within each arm, so that none is empty."""
-        treated = table["treated"].to_numpy(dtype=bool)
-        rows = [rng.choice(np.flatnonzero(arm), int(arm.sum())) for arm in (treated, ~treated)]
-        return self._curves(table.iloc[np.concatenate(rows)])
+        """Return the curves of customers drawn anew, each with all its rows."""
+        together = pd.factorize(table.index)[0]
+        order = np.argsort(together, kind="stable")
+        size = np.bincount(together)
+        first = np.concatenate([[0], np.cumsum(size)[:-1]])
+        drawn = rng.integers(0, size.size, size.size)
+        offset = np.arange(size[drawn].sum()) - np.repeat(
+            np.cumsum(size[drawn]) - size[drawn], size[drawn]
+        )
+        return self._curves(table.iloc[order[np.repeat(first[drawn], size[drawn]) + offset]])
 
     def _curves(self, table: pd.DataFrame) -> tuple[_Floats, _Floats]:
         treated = table["treated"].to_numpy(dtype=bool)

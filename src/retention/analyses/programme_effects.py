@@ -1,0 +1,229 @@
+"""Which programme keeps customers, for how long, and at what return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from retention.engine import Tables
+from retention.errors import AnalysisError, NotEnoughDataError, ParameterError, RetentionError
+from retention.estimates import Estimate
+from retention.features import build_programmes, money_column
+
+from .programme_designs import ProgrammeEffect, observed, randomised, rolled_out
+
+__all__ = ["ProgrammeEffects", "programme_effects"]
+
+_BEFORE_AFTER = (
+    "before and after alone: who left has no after, and those whom a programme is offered to were "
+    "seldom average before it"
+)
+_NO_DRAW = "randomised: the enrolments were not drawn by lot (assignment is not random)"
+_NO_TURNS = "roll-out: the programme did not come to places one after the other"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ProgrammeEffects:
+    """Answer of `programme_effects`.
+
+    Parameters
+    ----------
+    register : DataFrame
+        One row a programme, see `build_programmes`.
+    effects : mapping of str to ProgrammeEffect
+        By programme, as far as one could be told.
+    refused : DataFrame
+        One row a programme and design not used: ``programme``, ``design`` with the reason.
+    goals : DataFrame
+        One row a stated goal: ``programme``, ``planned``, ``achieved``, ``verdict``.
+    horizon : int
+        Units of follow-up.
+    unit, currency, money : str
+        Unit of the follow-up, currency, and whether money is margin or revenue.
+    """
+
+    register: pd.DataFrame
+    effects: Mapping[str, ProgrammeEffect]
+    refused: pd.DataFrame
+    goals: pd.DataFrame
+    horizon: int
+    unit: str
+    currency: str
+    money: str
+
+    def summary(self) -> pd.DataFrame:
+        """Return one row a programme: design, grade, effects with intervals, cost and return."""
+        rows = []
+        for name, effect in self.effects.items():
+            row = {"programme": name, "bond": effect.bond, "design": effect.design}
+            row["grade"] = effect.retained.grade
+            for key, estimate in effect.estimates().items():
+                row |= {
+                    key: _or_nan(estimate.value),
+                    f"{key}_low": _or_nan(estimate.low),
+                    f"{key}_high": _or_nan(estimate.high),
+                }
+            rows.append(row | {"enrolled": effect.enrolled})
+        return pd.DataFrame(rows).set_index("programme") if rows else pd.DataFrame()
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Return every effect under ``<programme>: <number>``."""
+        return {
+            f"{name}: {key}": estimate
+            for name, effect in self.effects.items()
+            for key, estimate in effect.estimates().items()
+        }
+
+    def headline(self) -> str:
+        """Return which programme earns most over its cost, and how sure that is."""
+        shown = {n: e.net for n, e in self.effects.items() if e.net.value is not None}
+        if not shown:
+            return "No programme shows what it earns: " + _first_reason(self.effects) + "."
+        best = max(shown, key=lambda n: shown[n].value or 0.0)
+        net, effect = shown[best], self.effects[best]
+        grade = "an effect" if net.grade in ("A", "B") else "an association, not an effect"
+        paying = [n for n, e in shown.items() if e.low is not None and e.low > 0]
+        count = f"{len(paying)} of {len(shown)} programmes surely earn more than they cost"
+        return (
+            f"{best} ({effect.bond} bond, {effect.design}) earns {net} over its cost within "
+            f"{self.horizon} {self.unit}s, {grade}; {count}."
+        )
+
+    def cautions(self) -> tuple[str, ...]:
+        """Return what to know before a programme is stopped or extended."""
+        found = [c for effect in self.effects.values() for c in effect.cautions]
+        if self.money == "revenue":
+            found.append("Orders state no margin: money here is revenue, and no return is given.")
+        return tuple(found)
+
+
+def programme_effects(
+    tables: Tables,
+    *,
+    horizon: int = 12,
+    goals: Mapping[str, float] | None = None,
+    replicates: int = 200,
+    level: float = 0.95,
+    seed: int = 1,
+) -> ProgrammeEffects:
+    """Estimate what each programme does to retention and money, by the best design there is.
+
+    A drawn programme is compared with those who were not drawn; one that came to places in turn
+    with the places that had not had it yet; one that customers join with like customers who had
+    not joined. Comparing before with after alone is refused.
+
+    Parameters
+    ----------
+    tables : Tables
+        With ``enrolments``, ``contracts`` and ``customers``; with ``orders`` for money.
+    horizon : int
+        Units of the window over which retention and money are followed.
+    goals : mapping of str to float, optional
+        Planned gain in the share retained at the horizon, by programme, such as 0.03.
+    replicates : int
+        Bootstrap samples behind the intervals of curves.
+    level, seed : float, int
+        Level of intervals; seed of the bootstrap and of the thinning of controls.
+
+    Returns
+    -------
+    ProgrammeEffects
+
+    Raises
+    ------
+    MissingTableError
+        If a table is missing.
+    ParameterError
+        If the horizon is below 1, or a goal names no programme.
+    """
+    if horizon < 1:
+        raise ParameterError(f"horizon must be 1 or more, got {horizon}")
+    tables.require("enrolments", "contracts", "customers", needed_for="effects of programmes")
+    register = build_programmes(tables)
+    if unknown := sorted(set(goals or {}) - set(register.index)):
+        raise ParameterError(f"goals name no programme: {', '.join(unknown)}")
+    effects: dict[str, ProgrammeEffect] = {}
+    refused: list[tuple[str, str]] = []
+    for name in register.index:
+        rng = np.random.default_rng([seed, len(effects)])
+        found, reasons = _strongest(tables, register, name, horizon, replicates, level, rng)
+        refused += [(name, reason) for reason in [*reasons, _BEFORE_AFTER]]
+        if found is not None:
+            effects[name] = found
+    return ProgrammeEffects(
+        register=register,
+        effects=effects,
+        refused=pd.DataFrame(refused, columns=["programme", "design"]),
+        goals=_against_goals(effects, goals or {}),
+        horizon=horizon, unit=tables.window.unit, currency=tables.currency,
+        money="revenue" if money_column(tables) == "amount" else "margin",
+    )  # fmt: skip
+
+
+def _strongest(
+    tables: Tables, register: pd.DataFrame, name: str, horizon: int, replicates: int,
+    level: float, rng: np.random.Generator,
+) -> tuple[ProgrammeEffect | None, list[str]]:  # fmt: skip
+    """Return the effect by the strongest design that holds, and the designs refused on the way."""
+    programme = register.loc[[name]].iloc[0]
+    reasons = []
+    if programme["assignment"] == "random":
+        try:
+            found = randomised(
+                tables,
+                name,
+                programme,
+                horizon=horizon,
+                level=level,
+                replicates=replicates,
+                rng=rng,
+            )
+        except (NotEnoughDataError, AnalysisError) as error:
+            reasons.append(f"randomised: {error}")
+        else:
+            return found, []
+    else:
+        reasons.append(_NO_DRAW)
+    if programme["assignment"] == "rollout":
+        try:
+            return rolled_out(tables, name, programme, horizon=horizon, level=level), reasons
+        except (NotEnoughDataError, AnalysisError, ParameterError) as error:
+            reasons.append(f"roll-out: {error}")
+    else:
+        reasons.append(_NO_TURNS)
+    try:
+        found = observed(
+            tables, name, programme, horizon=horizon, level=level, replicates=replicates, rng=rng
+        )
+    except RetentionError as error:
+        return None, [*reasons, f"observational: {error}"]
+    return found, reasons
+
+
+def _against_goals(
+    effects: Mapping[str, ProgrammeEffect], goals: Mapping[str, float]
+) -> pd.DataFrame:
+    rows = []
+    for name, planned in goals.items():
+        achieved = effects[name].retained if name in effects else None
+        value = achieved.value if achieved is not None else None
+        verdict = "cannot be told"
+        if achieved is not None and achieved.low is not None and achieved.high is not None:
+            verdict = "not decided by these data"
+            if achieved.low >= planned:
+                verdict = "met beyond noise"
+            elif achieved.high < planned:
+                verdict = "missed beyond noise"
+        rows.append((name, planned, _or_nan(value), verdict))
+    return pd.DataFrame(rows, columns=["programme", "planned", "achieved", "verdict"])
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _first_reason(effects: Mapping[str, ProgrammeEffect]) -> str:
+    return next((e.net.why for e in effects.values()), "no design holds for any of them")

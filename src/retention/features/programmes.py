@@ -1,0 +1,291 @@
+"""Programmes: their register, the trials they make, and the panel of a roll-out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from fnmatch import fnmatchcase
+
+import numpy as np
+import pandas as pd
+
+from retention.engine import Tables, template
+from retention.errors import DataError, NotEnoughDataError, ParameterError
+from retention.window import Period, add_months
+
+__all__ = [
+    "build_programme_trials",
+    "build_programmes",
+    "build_rollout_panel",
+    "money_column",
+    "rollout_place",
+]
+
+_PACKAGE = "retention.features"
+_DAYS_BEFORE = 180
+_ATTRIBUTES = ("segment", "region", "industry", "branch")
+_PLACES = ("branch", "region", "segment", "manager_id", "channel")
+
+
+def build_programmes(tables: Tables) -> pd.DataFrame:
+    """Return the register of programmes.
+
+    Returns
+    -------
+    DataFrame
+        Index ``programme``; ``bond``, ``assignment`` (random, rollout, self, or missing),
+        ``enrolments``, ``customers``, ``enrolment_days``, ``first_enrolled_on``,
+        ``last_enrolled_on``, ``cost`` (sum, missing if no enrolment states one), ``cost_each``.
+
+    Raises
+    ------
+    MissingTableError
+        If there are no enrolments.
+    DataError
+        If a programme stands under two bonds or two ways of assignment.
+    """
+    tables.require("enrolments", needed_for="programmes")
+    frame = tables.query(template(_PACKAGE, "programme_register.sql")).set_index("programme")
+    for column, what in (("bonds", "levels of bond"), ("assignments", "ways of assignment")):
+        mixed = frame.index[frame[column] > 1]
+        if len(mixed):
+            raise DataError(
+                f"table enrolments: {', '.join(mixed[:3])} has two {what}; give each its own name"
+            )
+    known = frame["with_cost"].to_numpy() > 0
+    cost = frame["cost"].astype(float).where(known)
+    frame["cost"] = cost
+    frame["cost_each"] = cost / frame["with_cost"].where(known)
+    frame.attrs["window"] = tables.window
+    return frame.drop(columns=["bonds", "assignments", "with_cost"])
+
+
+def money_column(tables: Tables) -> str:
+    """Return what orders are worth: ``margin``, or ``amount`` where no margin is kept."""
+    return "margin" if "margin" in tables.columns("orders") else "amount"
+
+
+def build_programme_trials(
+    tables: Tables, programme: str, *, horizon: int, drawn: bool
+) -> pd.DataFrame:
+    """Build one row a customer and day on which the programme could have reached it.
+
+    A randomised programme makes a trial on each day of a draw: treated are those enrolled that day,
+    untreated all others whose contract ran. A programme that customers join makes a trial on the
+    first of each month [1]_: treated are those who joined during the month before, untreated those
+    who had not joined by then; both have been customers since before that month and are still
+    here, so nobody is immortal, and covariates are those known when that month began.
+
+    Parameters
+    ----------
+    tables : Tables
+        With ``enrolments``, ``contracts``, ``customers``; ``orders``, ``complaints`` and
+        ``contacts`` as far as they are there.
+    programme : str
+        Its name.
+    horizon : int
+        Units of follow-up over which money is added up.
+    drawn : bool
+        Whether the programme was randomised.
+
+    Returns
+    -------
+    DataFrame
+        Index ``customer_id``; ``trial_on``, ``treated``, ``treated_later_on``, ``tenure``,
+        ``entry`` (0), ``duration`` and ``event`` (from the trial day, in the window's unit),
+        ``complete`` (whether the horizon was followed to its end), ``retained`` (at the horizon),
+        ``money_before`` (180 days), ``orders_before``, ``complaints_before``, ``contacts_before``,
+        ``money_after`` (the horizon; 0 after leaving), ``csat_before`` (360 days) and
+        ``csat_after`` (mean answer, missing where there is none), and attributes of the customer.
+
+    References
+    ----------
+    .. [1] Hernán, M. A. and Robins, J. M. (2016). Using big data to emulate a target trial when a
+       randomized trial is not available. American Journal of Epidemiology 183, 758-764.
+    """
+    tables.require("enrolments", "contracts", "customers", needed_for="effects of programmes")
+    days = tables.query(
+        "select distinct enrolled_on from enrolments where programme = {{ p | literal }}"
+        " order by enrolled_on",
+        p=programme,
+    )["enrolled_on"]
+    if days.empty:
+        raise NotEnoughDataError(f"nobody is enrolled in {programme!r}")
+    found = [pd.Timestamp(day).date() for day in days]
+    if drawn:
+        trials = [(day, day + timedelta(days=1), day) for day in found]
+    else:
+        trials = _monthly(found, tables.window.cutoff)
+    trials = [t for t in trials if tables.window.start <= t[0] and t[2] < tables.window.cutoff]
+    if not trials:
+        raise NotEnoughDataError(f"no trial of {programme!r} lies inside the window")
+    frame = tables.query(
+        template(_PACKAGE, "programme_trials.sql"),
+        programme=programme,
+        trials=trials,
+        follow_ups=[_later(t[2], horizon, tables) for t in trials],
+        days_before=_DAYS_BEFORE,
+        money=f"o.{money_column(tables)}",
+        attributes=[a for a in _ATTRIBUTES if a in tables.columns("customers")],
+        csat_items=_csat_items(tables),
+    )
+    return _followed(frame, horizon, tables)
+
+
+def _csat_items(tables: Tables) -> list[str]:
+    """Return the survey items that measure satisfaction; none without surveys."""
+    patterns = [n for n, item in tables.items.items() if item.get("construct") == "csat"]
+    if "surveys" not in tables or not patterns:
+        return []
+    asked = tables.query("select distinct item from surveys order by item")["item"]
+    return [item for item in asked if any(fnmatchcase(item, p) for p in patterns)]
+
+
+def _monthly(days: Sequence[date], cutoff: date) -> list[tuple[date, date, date]]:
+    """Return (offered from, offered until, trial day) of every whole month, first to last."""
+    first = Period.containing(days[0], "month")
+    last = min(Period.containing(days[-1], "month"), Period.containing(cutoff, "month").previous())
+    months = first.through(last) if first <= last else ()
+    return [(month.start, month.end, month.end) for month in months]
+
+
+def _later(day: date, units: int, tables: Tables) -> date:
+    """Return the day that lies so many units later, or the cutoff if that comes first."""
+    months = {"month": 1, "quarter": 3, "year": 12}.get(tables.window.unit)
+    if months is not None:
+        return min(add_months(day, units * months), tables.window.cutoff)
+    step = 7 if tables.window.unit == "week" else 1
+    return min(day + timedelta(days=units * step), tables.window.cutoff)
+
+
+def _followed(frame: pd.DataFrame, horizon: int, tables: Tables) -> pd.DataFrame:
+    left = frame.pop("left_at").to_numpy(dtype=float, na_value=np.nan)
+    follow_up = frame.pop("follow_up").to_numpy(dtype=int)
+    event = np.isfinite(left) & (left <= follow_up)
+    frame["entry"] = 0
+    frame["duration"] = np.where(event, left, follow_up).astype(int)
+    frame["event"] = event
+    frame["complete"] = follow_up >= horizon
+    frame["retained"] = ~(event & (left <= horizon))
+    frame["treated"] = frame["treated"].astype(bool)
+    for name in ("money_before", "money_after"):
+        if name in frame:
+            frame[name] = frame[name].astype(float)
+    frame = frame.set_index("customer_id")
+    frame.attrs["window"] = tables.window
+    return frame
+
+
+def rollout_place(tables: Tables, programme: str) -> str:
+    """Return the column of customers by which a programme was rolled out.
+
+    It is the one within whose values everybody was enrolled on one day, and not all on the same.
+
+    Raises
+    ------
+    ParameterError
+        If there is none: name it.
+    """
+    for place in _PLACES:
+        if place not in tables.columns("customers"):
+            continue
+        days = tables.query(
+            "select count(distinct e.enrolled_on) as days from enrolments e"
+            " inner join customers c on c.customer_id = e.customer_id"
+            " where e.programme = {{ programme | literal }}"
+            " group by c.{{ place | ident }} order by days",
+            programme=programme,
+            place=place,
+        )["days"]
+        if len(days) > 1 and days.max() == 1:
+            return place
+    raise ParameterError(
+        f"by what was {programme!r} rolled out? In no column of customers does each value start on "
+        f"one day (looked at {', '.join(_PLACES)})"
+    )
+
+
+def build_rollout_panel(
+    tables: Tables,
+    programme: str,
+    *,
+    by: str,
+    months: int = 3,
+    around: date | None = None,
+    before: int = 4,
+    after: int | None = None,
+) -> pd.DataFrame:
+    """Build one row a customer and period around a roll-out.
+
+    The customers are those whose contract ran when the panel begins. Whoever leaves stays in it
+    with 0. When the programme came is taken from the place, not from the customer: those who left
+    before their place had its turn would otherwise count as never treated.
+
+    Parameters
+    ----------
+    by : str
+        Column of customers whose values had their turn one after the other.
+    months : int
+        Length of a period.
+    around : datetime.date, optional
+        Day before which `before` periods lie; by default that of the first adoption.
+    before, after : int
+        Most periods before and after that day; None takes all there are.
+
+    Returns
+    -------
+    DataFrame
+        ``unit`` (customer), ``period`` (0, 1, ...), ``place``, ``adopted`` (the first period that
+        is wholly treated; missing if never), ``retained``, ``money``.
+    """
+    tables.require("enrolments", "contracts", "customers", needed_for="a roll-out")
+    if by not in tables.columns("customers"):
+        raise ParameterError(f"customers have no column {by!r}")
+    starts = tables.query(
+        "select min(enrolled_on) as day from enrolments where programme = {{ p | literal }}",
+        p=programme,
+    )["day"]
+    if starts.isna().all():
+        raise NotEnoughDataError(f"nobody is enrolled in {programme!r}")
+    middle = around or pd.Timestamp(starts.iloc[0]).date()
+    periods = _around(middle, months, before, after, tables)
+    frame = tables.query(
+        template(_PACKAGE, "programme_rollout.sql"),
+        programme=programme,
+        by=by,
+        start=periods[0][1],
+        periods=periods,
+        money=f"o.{money_column(tables)}",
+    )
+    firsts = pd.to_datetime(pd.Series([p[1] for p in periods]))
+    adopted = pd.to_datetime(frame.pop("adopted_on"))
+    place = np.searchsorted(firsts.to_numpy(), adopted.to_numpy(), side="left").astype(float)
+    late = adopted.isna().to_numpy() | (place >= len(periods))
+    frame["adopted"] = np.where(late, np.nan, place)
+    for name in ("money", "retained"):
+        if name in frame:
+            frame[name] = frame[name].astype(float)
+    frame.attrs["window"] = tables.window
+    frame.attrs["periods"] = tuple(p[1] for p in periods)
+    return frame
+
+
+def _around(
+    middle: date, months: int, before: int, after: int | None, tables: Tables
+) -> list[tuple[int, date, date]]:
+    """Return (number, first day, next day) of the whole periods before and after a day."""
+    window = tables.window
+    first, last = 0, 0
+    while first > -before and add_months(middle, months * (first - 1)) >= window.start:
+        first -= 1
+    while (after is None or last < after) and (
+        add_months(middle, months * (last + 1)) <= window.cutoff
+    ):
+        last += 1
+    if first == 0 or last == 0:
+        raise NotEnoughDataError(
+            f"the window, {window.start} to {window.last_day}, holds no whole period of {months} "
+            f"months before or none after {middle}: nothing to compare"
+        )
+    days = [add_months(middle, months * k) for k in range(first, last + 1)]
+    return [(k, days[k], days[k + 1]) for k in range(last - first)]
