@@ -342,7 +342,8 @@ def _person_units(trials: pd.DataFrame, groups: tuple[str, ...], horizon: int) -
         **{g: trials[g].astype("string").fillna("unknown").to_numpy()[rows] for g in groups},
     })  # fmt: skip
     keys = ["treated", "treated_since", "band", *groups]
-    return cells.groupby(keys, as_index=False)["event"].agg(event="sum", trials="count")
+    counted = cells.groupby(keys)["event"]
+    return pd.DataFrame({"event": counted.sum(), "trials": counted.count()}).reset_index()
 
 
 def _ratio_and_fading(
@@ -416,7 +417,7 @@ def _wave(tables: Tables, name: str, place: str, day: date) -> pd.DataFrame | No
     except NotEnoughDataError:
         return None
     starts = panel.attrs["periods"]
-    own = int(np.searchsorted(np.array(starts), day))
+    own = sum(start < day for start in starts)
     since = panel["adopted"].to_numpy(dtype=float) - own
     keep = np.isnan(since) | (since == 0) | (since > len(starts))
     late = panel.groupby("place")["adopted"].transform("first").to_numpy(dtype=float)
@@ -463,11 +464,11 @@ def _at_horizon(
     if at not in fit.event_study.index:
         return Estimate.withheld(f"no place was followed for {3 * quarters} months", unit=unit,
                                  n=fit.n_units, method=method, grade=grade)  # fmt: skip
-    row = fit.event_study.loc[at]
-    low, high = normal_interval(float(row["effect"]), float(row["se"]), level)
+    value, se = fit.event_study.loc[[at], ["effect", "se"]].to_numpy(dtype=float)[0]
+    low, high = normal_interval(float(value), float(se), level)
     lost = int((panel[panel["period"] == panel["period"].max()]["retained"] == 0).sum())
     return Estimate(
-        value=float(row["effect"]), low=low, high=high, level=level, unit=unit, n=fit.n_units,
+        value=float(value), low=low, high=high, level=level, unit=unit, n=fit.n_units,
         events=lost, method=method, grade=grade,
     )  # fmt: skip
 
@@ -483,7 +484,7 @@ def _summed(
     if not set(wanted) <= set(fit.event_study.index):
         return Estimate.withheld(f"no place was followed for {3 * quarters} months", unit=unit,
                                  n=fit.n_units, method=method, grade=grade)  # fmt: skip
-    value = float(fit.event_study.loc[wanted, "effect"].sum())
+    value = float(fit.event_study.loc[wanted, ["effect"]].to_numpy(dtype=float).sum())
     se = float(np.sqrt(fit.event_covariance.loc[wanted, wanted].to_numpy().sum()))
     low, high = normal_interval(value, se, level)
     return Estimate(value=value, low=low, high=high, level=level, unit=unit, n=fit.n_units,

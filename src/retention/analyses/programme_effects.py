@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,7 +59,7 @@ class ProgrammeEffects:
         """Return one row a programme: design, grade, effects with intervals, cost and return."""
         rows = []
         for name, effect in self.effects.items():
-            row = {"programme": name, "bond": effect.bond, "design": effect.design}
+            row: dict[str, Any] = {"programme": name, "bond": effect.bond, "design": effect.design}
             row["grade"] = effect.retained.grade
             for key, estimate in effect.estimates().items():
                 row |= {
