@@ -189,6 +189,27 @@ def test_discounted_purchases_by_parts(one_customer, k, horizon):
     assert found == pytest.approx(whole, rel=1e-6)
 
 
+def test_less_dropout_leaves_who_is_alive_and_brings_more(one_customer):
+    from retention.models import BetaGeoBetaBinomialFit, ParetoNBDFit
+
+    table = one_customer(4, 25, 30)
+    for fit in (
+        CDNOW,
+        ModifiedBetaGeoNBDFit(**TRUTH, k=2, unit="week"),
+        ParetoNBDFit(r=0.8, alpha=6, s=0.7, beta=15, unit="week"),
+        BetaGeoBetaBinomialFit(alpha=1.2, beta=0.75, gamma=0.66, delta=2.78, unit="week"),
+    ):
+        less = fit.with_less_dropout(0.3)
+        assert less.probability_alive(table).iloc[0] == fit.probability_alive(table).iloc[0]
+        assert (
+            less.expected_purchases(table, 52).iloc[0] > fit.expected_purchases(table, 52).iloc[0]
+        )
+        same = fit.with_less_dropout(0.0).expected_purchases(table, 52).iloc[0]
+        assert same == pytest.approx(fit.expected_purchases(table, 52).iloc[0], rel=1e-12)
+    with pytest.raises(ParameterError, match="share"):
+        CDNOW.with_less_dropout(1.0)
+
+
 def test_k_of_one_is_the_plain_model(rng):
     made = simulate_purchases("mbg_nbd", 500, 30, rng=rng, **TRUTH)
     plain, erlang = ModifiedBetaGeoNBD().fit(made), ModifiedBetaGeoNBD(k=1).fit(made)

@@ -12,6 +12,8 @@ from .core_traits import TRAITS as TRAITS
 from .core_traits import Trait as Trait
 from .core_traits import core_index as core_index
 from .core_traits import core_traits as core_traits
+from .customer_lifetime_value import CustomerLifetimeValue as CustomerLifetimeValue
+from .customer_lifetime_value import customer_lifetime_value as customer_lifetime_value
 from .customer_register import CustomerRegister as CustomerRegister
 from .customer_register import customer_register as customer_register
 from .customer_register import recommended_actions as recommended_actions

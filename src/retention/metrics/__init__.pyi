@@ -8,6 +8,11 @@ from .concentration import lorenz_curve as lorenz_curve
 from .concentration import top_share as top_share
 from .concentration import top_share_interval as top_share_interval
 from .concentration import whale_curve as whale_curve
+from .forecast import decile_lift as decile_lift
+from .forecast import forecast_bias as forecast_bias
+from .forecast import interval_coverage as interval_coverage
+from .forecast import mean_absolute_error as mean_absolute_error
+from .forecast import tracking_error as tracking_error
 from .migration import ChiSquareTest as ChiSquareTest
 from .migration import migration_change_test as migration_change_test
 from .migration import migration_matrix as migration_matrix

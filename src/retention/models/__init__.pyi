@@ -88,6 +88,7 @@ from .purchase_model import PurchaseFit as PurchaseFit
 from .purchase_model import PurchaseModel as PurchaseModel
 from .purchase_regularity import PurchaseRegularity as PurchaseRegularity
 from .purchase_regularity import PurchaseRegularityFit as PurchaseRegularityFit
+from .purchase_rows import continuous_rate as continuous_rate
 from .raking import Raking as Raking
 from .raking import RakingFit as RakingFit
 from .raking import kish_design_effect as kish_design_effect
@@ -102,6 +103,9 @@ from .reliability import average_variance_extracted as average_variance_extracte
 from .reliability import composite_reliability as composite_reliability
 from .reliability import cronbach_alpha as cronbach_alpha
 from .reliability import heterotrait_monotrait as heterotrait_monotrait
+from .renewals import RenewalFit as RenewalFit
+from .renewals import RenewalModel as RenewalModel
+from .renewals import discounted_survival as discounted_survival
 from .response_surface import ResponseSurface as ResponseSurface
 from .response_surface import ResponseSurfaceFit as ResponseSurfaceFit
 from .sample_size import clustered_size as clustered_size

@@ -154,13 +154,18 @@ class BetaGeoBetaBinomialFit(PurchaseFit):
         joint += betaln(self.gamma, self.delta + n + 1) - betaln(self.gamma, self.delta)
         return np.asarray(np.minimum(np.exp(joint - whole), 1.0))
 
+    def _stopping(self, rows: PurchaseRows) -> tuple[Array, Array]:
+        """Return the shapes of the chance to stop, given that the next chance is reached."""
+        stop = np.full(rows.size, self.gamma * self.future_dropout)
+        return stop, self.delta + rows.T + 1 + self.gamma - stop
+
     def _ahead(self, rows: PurchaseRows, t: float) -> Array:
         return self._discounted_ahead(rows, 0.0, t)
 
     def _discounted_ahead(self, rows: PurchaseRows, rate: float, horizon: float) -> Array:
         if np.isfinite(horizon) and horizon != int(horizon):
             raise ParameterError(f"BG/BB counts whole periods; got {horizon}")
-        p, q, weight = beta_nodes(np.full(rows.size, self.gamma), self.delta + rows.T + 1)
+        p, q, weight = beta_nodes(*self._stopping(rows))
         keep = q * np.exp(-rate)
         loss = p + q * -np.expm1(-rate)  # 1 - keep, without cancellation
         gone = 0.0 if np.isinf(horizon) else keep**horizon
@@ -173,7 +178,7 @@ class BetaGeoBetaBinomialFit(PurchaseFit):
         if t == 0:
             return np.full(rows.size, float(n == 0))
         a, b = self.alpha + rows.x, self.beta + rows.T - rows.x
-        stop, stay = self.gamma, self.delta + rows.T + 1
+        stop, stay = self._stopping(rows)
         size = betaln(stop, stay)
         total = np.zeros(rows.size)
         for j in range(max(n, 1), int(t) + 1):
@@ -184,7 +189,7 @@ class BetaGeoBetaBinomialFit(PurchaseFit):
 
     def _draw_ahead(self, rows: PurchaseRows, t: float, rng: np.random.Generator) -> Array:
         p = rng.beta(self.alpha + rows.x, self.beta + rows.T - rows.x)
-        stop = np.clip(rng.beta(self.gamma, self.delta + rows.T + 1), 1e-15, 1)
+        stop = np.clip(rng.beta(*self._stopping(rows)), 1e-15, 1)
         return rng.binomial(np.minimum(rng.geometric(stop), int(t)), p).astype(float)
 
 

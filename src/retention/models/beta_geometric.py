@@ -37,6 +37,8 @@ from retention.models.rising_factorial import log_rising
 Codes = NDArray[np.integer[Any]]
 ByGroup = Callable[[Codes, Codes, Array, Array, Array], Array]
 
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
+
 LOG_MOST = float(np.log(1e6))
 
 BOUNDS = [
@@ -262,8 +264,9 @@ class BetaGeometricFit(PurchaseFit):
         table = log_phases(shape, (rows.T - rows.t_x) / end, self.k)[0]
         weight = np.exp(table - table.max(axis=1, keepdims=True))
         weight /= weight.sum(axis=1, keepdims=True)
-        stop = np.broadcast_to(np.asarray(s.a, dtype=float), shape.shape)
-        stay = np.asarray(s.b + rows.x + self.at_zero, dtype=float)
+        learned = np.broadcast_to(np.asarray(s.a, dtype=float), shape.shape)
+        stop = learned * self.future_dropout
+        stay = np.asarray(s.b + rows.x + self.at_zero, dtype=float) + learned - stop
         return [
             (weight[:, j], PhaseState(shape + j, end, stop, stay, self.k, j)) for j in range(self.k)
         ]
@@ -366,15 +369,14 @@ class PhaseState:
         most = float(np.log1p(limit / end.min()))
         fitted = self._flow(first[group_first], most)
         # in y = log(1 + u / end) the flow of purchases is smooth over the whole of the future
-        nodes, weights = np.polynomial.legendre.leggauss(48)
         out = np.empty(first.size)
-        order = np.argsort(group, kind="stable")
-        for chunk in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-            reach = np.log1p(limit / end[chunk])[:, None]
-            y = reach * (nodes + 1) / 2
-            flow = np.polynomial.chebyshev.chebval(2 * y / most - 1, fitted[group[chunk[0]]])
-            future = end[chunk, None] * np.expm1(y)
-            out[chunk] = ((flow * np.exp(-rate * future)) @ weights) * reach[:, 0] / 2
+        for begin in range(0, first.size, 4000):
+            part = slice(begin, begin + 4000)
+            reach = np.log1p(limit / end[part])[:, None]
+            y = reach * (NODES + 1) / 2
+            flow = _chebyshev(2 * y / most - 1, fitted[group[part]])
+            future = end[part, None] * np.expm1(y)
+            out[part] = ((flow * np.exp(-rate * future)) @ WEIGHTS) * reach[:, 0] / 2
         return out[codes]
 
     def _flow(self, rows: Codes, most: float, degree: int = 72) -> Array:
@@ -411,6 +413,14 @@ class PhaseState:
         if hidden <= 0:
             return np.ones_like(self.shape)
         return betainc(hidden, self.shape, t / (self.end + t))
+
+
+def _chebyshev(x: Array, coefficients: Array) -> Array:
+    """Sum Chebyshev series, one a row, by Clenshaw's rule; shapes (n, k) and (n, degree)."""
+    ahead, after = np.zeros_like(x), np.zeros_like(x)
+    for j in range(coefficients.shape[1] - 1, 0, -1):
+        ahead, after = 2 * x * ahead - after + coefficients[:, j, None], ahead
+    return x * ahead - after + coefficients[:, 0, None]
 
 
 def _log1p(z: Array) -> Array:

@@ -20,7 +20,7 @@ from retention.models.purchase_rows import Array
 from retention.schemas import check_rfm
 
 LEAST_Q = 1.01
-_HIGH = float(np.log(1e5))
+_HIGH = float(np.log(1e4))
 BOUNDS = [
     Bound(
         float(np.log(1e-2)),
@@ -131,6 +131,17 @@ class GammaGammaFit:
         given = self.p * (self.gamma + x * z) / (self.p * x + self.q - 1)
         value = finite(np.where(x > 0, given, self.population_mean), "expected_spend")
         return pd.Series(value, index=rfm.index, name="expected_spend")
+
+    def simulate_spend(
+        self, rfm: pd.DataFrame, purchases: pd.Series, rng: np.random.Generator
+    ) -> pd.Series:
+        """Return one possible money of given numbers of future purchases of each customer."""
+        x = rfm["frequency"].to_numpy(dtype=float)
+        z = np.where(x > 0, rfm["monetary_value"].to_numpy(dtype=float), 0.0)
+        nu = rng.gamma(self.q + self.p * x) / (self.gamma + x * z)
+        count = purchases.to_numpy(dtype=float)
+        money = np.where(count > 0, rng.gamma(self.p * np.maximum(count, 1)) / nu, 0.0)
+        return pd.Series(money, index=rfm.index, name="money")
 
     def standard_errors(self) -> dict[str, float]:
         """Return the standard error of each parameter; NaN where it is not identified."""

@@ -234,10 +234,13 @@ def _polish(
         decrement = float(-gradient[free] @ step) / 2 * loss.size
         if decrement < 1e-13 * max(1.0, loss.size * abs(value)) ** 0.5 or not free.any():
             break
+        before = value
         theta, value, gradient, better = _line(loss, theta, value, gradient, free, step, low, high)
-        age = age + 1 if better else (age + 7 if age < 7 else 99)
-        if not better and age >= 99:
+        if (before - value) * loss.size < 1e-9 and decrement < 1e-6:
+            break  # what is left is the rounding of the sum
+        if not better and age == 0:
             break
+        age = age + 1 if better else 99
     covariance = np.zeros((theta.size, theta.size))
     covariance[np.ix_(free, free)] = inverse / loss.size
     certificate = Certificate(
@@ -297,7 +300,9 @@ def _name_boundaries(
     """Put parameters at their bound where the likelihood is as high there; say what it means."""
     for j, bound in enumerate(bounds):
         for end, words in ((bound.low, bound.at_low), (bound.high, bound.at_high)):
-            if not words or abs(found.theta[j] - end) > NEAR_BOUND or found.theta[j] == end:
+            away = abs(found.theta[j] - end)
+            vague = 3 * np.sqrt(found.covariance[j, j]) > away or away < 1
+            if not words or not vague or not 0 < away < NEAR_BOUND:
                 continue
             start = found.theta.copy()
             start[j] = end

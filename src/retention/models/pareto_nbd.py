@@ -171,9 +171,13 @@ class ParetoNBDFit(PurchaseFit):
         log_alive -= g.s * np.log1p((rows.T - rows.t_x) / (g.beta + rows.t_x))
         return np.asarray(expit(log_alive - stop.log_value))
 
+    def _until(self, g: _Gammas, rows: PurchaseRows) -> Array:
+        """Return the rate of the gamma distribution of dropout from now on."""
+        return np.broadcast_to((g.beta + rows.T) / self.future_dropout, rows.T.shape)
+
     def _ahead(self, rows: PurchaseRows, t: float) -> Array:
         g = self._of(rows)
-        until = g.beta + rows.T
+        until = self._until(g, rows)
         # (1 - (1 + t/until)**-(s-1)) / (s-1), which at s = 1 is a logarithm
         grown, power = np.log1p(t / until), g.s - 1
         left = grown if abs(power) < 1e-9 else -np.expm1(-power * grown) / power
@@ -183,7 +187,7 @@ class ParetoNBDFit(PurchaseFit):
         if rate == 0:
             return self._ahead(rows, horizon)
         g = self._of(rows)
-        until = np.broadcast_to(g.beta + rows.T, rows.T.shape)
+        until = self._until(g, rows)
         first, codes = distinct([until])
         limit = min(horizon, 45 / rate)
         reach = np.log1p(limit / until[first])[:, None]
@@ -196,7 +200,7 @@ class ParetoNBDFit(PurchaseFit):
     def _count_ahead(self, rows: PurchaseRows, n: int, t: float) -> Array:
         g = self._of(rows)
         shape, end = self.r + rows.x, g.alpha + rows.T
-        until = np.broadcast_to(g.beta + rows.T, rows.T.shape)
+        until = self._until(g, rows)
         if t == 0:
             return np.full(rows.size, float(n == 0))
         grown = np.log1p(t / until)
@@ -212,7 +216,7 @@ class ParetoNBDFit(PurchaseFit):
     def _draw_ahead(self, rows: PurchaseRows, t: float, rng: np.random.Generator) -> Array:
         g = self._of(rows)
         rate = rng.gamma(self.r + rows.x, 1 / (g.alpha + rows.T))
-        until = np.broadcast_to(g.beta + rows.T, rows.T.shape)
+        until = self._until(g, rows)
         left = until * np.expm1(rng.exponential(1.0, rows.size) / g.s)
         return rng.poisson(rate * np.minimum(left, t)).astype(float)
 

@@ -45,6 +45,8 @@ class PurchaseFit(ABC):
         Customers fitted to.
     optimum : Optimum or None
         Transformed parameters with covariance and certificate; None for a fit made by hand.
+    future_dropout : float
+        Factor on dropout from T on; 1 but for a what-if, see `with_less_dropout`.
     """
 
     unit: Unit | None = None
@@ -53,6 +55,7 @@ class PurchaseFit(ABC):
     log_likelihood: float = float("nan")
     n_customers: int = 0
     optimum: Optimum | None = None
+    future_dropout: float = 1.0
 
     # ------------------------------------------------------------- what a model has to give
 
@@ -178,6 +181,15 @@ class PurchaseFit(ABC):
         """Return a table of one customer who has just bought for the first time."""
         values = {"frequency": 0, "recency": 0.0, "T": 0.0, **dict(covariates or {})}
         return pd.DataFrame(values, index=pd.Index(["new"], name="customer_id"))
+
+    def with_less_dropout(self, share: float) -> Self:
+        """Return the fit with everybody's dropout lower by a share from now on.
+
+        A what-if: who is alive now stays as learned. No estimate of what any programme would do.
+        """
+        if not 0 <= share < 1:
+            raise ParameterError(f"share must lie between 0 and 1, got {share}")
+        return replace(self, future_dropout=1 - share)
 
     def simulate(self, rfm: pd.DataFrame, t: float, rng: np.random.Generator) -> pd.Series:
         """Return one possible number of purchases of each customer in the next `t` units."""

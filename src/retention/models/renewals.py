@@ -8,6 +8,7 @@ for any number of cohorts, with right-censoring and left truncation exact.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -130,6 +131,40 @@ def count_renewals(table: pd.DataFrame) -> tuple[Codes, Array, Array]:
     return t.astype(np.int64), present[:-1], events[1:]
 
 
+def discounted_survival(
+    survival: Callable[[Codes], Array],
+    renewals: ArrayLike,
+    rate: float,
+    horizon: int | None = None,
+) -> Array:
+    """Return the discounted expected renewals ahead under any survival curve.
+
+    Parameters
+    ----------
+    survival : callable
+        S(t) at whole tenures, such as ``KaplanMeierFit.survival``.
+    renewals : array_like of int, shape (n,)
+        Renewals survived; where the curve is 0 the result is 0.
+    rate : float
+        Continuous discount rate a period.
+    horizon : int or None
+        Renewals ahead that count; None for all, which needs a rate above 0.
+    """
+    m = np.atleast_1d(np.asarray(renewals, dtype=np.int64))
+    if horizon is None and not rate > 0:
+        raise ParameterError(
+            "value without end and without discount may be infinite; give a horizon, or an "
+            "annual_rate above 0"
+        )
+    ahead = min(LONGEST, int(36 / rate) + 1) if horizon is None else int(horizon)
+    t = np.arange(0, int(m.max(initial=0)) + ahead + 1)
+    curve = np.asarray(survival(t), dtype=float)
+    worth = np.concatenate([[0.0], np.cumsum(curve[1:] * np.exp(-rate * (t[1:] - 1)))])
+    here = curve[m]
+    sums = (worth[m + ahead] - worth[m]) * np.exp(rate * m)
+    return np.asarray(np.where(here > 0, sums / np.where(here > 0, here, 1.0), 0.0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class RenewalFit(ABC):
     """What was learned of a cohort's survival through renewals.
@@ -195,21 +230,12 @@ class RenewalFit(ABC):
         self, renewals: ArrayLike, rate: float, horizon: int | None = None
     ) -> Array:
         """Return `expected_residual` at a continuous rate per period."""
-        m = np.atleast_1d(np.asarray(renewals, dtype=np.int64))
-        if horizon is None and not rate > 0:
-            raise ParameterError(
-                "value without end and without discount may be infinite; give a horizon, or an "
-                "annual_rate above 0"
-            )
-        ahead = min(LONGEST, int(36 / rate) + 1) if horizon is None else int(horizon)
-        longest = int(m.max(initial=0)) + ahead
-        worth = np.concatenate([[0.0], np.cumsum(self._discounted_survival(longest, rate))])
-        sums = worth[m + ahead] - worth[m]
-        return np.asarray(sums / (self.survival(m) * np.exp(-rate * m)))
+        return discounted_survival(self.survival, renewals, rate, horizon)
 
-    def _discounted_survival(self, longest: int, rate: float) -> Array:
-        t = np.arange(1, longest + 1)
-        return self.survival(t) * np.exp(-rate * (t - 1))
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion."""
+        return 2 * len(self.parameters) - 2 * self.log_likelihood
 
     def standard_errors(self) -> dict[str, float]:
         """Return the standard error of each parameter; NaN where it is not identified."""
