@@ -242,6 +242,52 @@ def index(folder: Path, lang: str | None) -> None:
     click.echo(rebuild_index(project, lang or str(project.report.get("language", "en"))))
 
 
+# customers ----------------------------------------------------------------------------------------
+
+period_option = click.option("--period", "label", help="As known at its end; else the latest.")
+role_option = click.option(
+    "--role",
+    type=click.Choice(["manager", "analyst"]),
+    help="An analyst sees no names; the project's if left out.",
+)
+
+
+@main.command()
+@folder_option
+@period_option
+@role_option
+@click.option("--question", default="", help="A ready question; --questions lists them.")
+@click.option("--questions", "ask_which", is_flag=True, help="List the ready questions.")
+@click.option("--set", "values", multiple=True, metavar="COLUMN=VALUE", help="For the question.")
+@click.option("--class", "value_class", default="", help="A, B or C.")
+@click.option("--at-risk", is_flag=True, help="The same as --question core_at_risk.")
+@click.option("--search", default="", help="Text that occurs in a name, a segment, a region ...")
+@click.option("--sort", default="", help="Column; the largest first.")
+@click.option("--to", "form", type=click.Choice(["table", "csv", "xlsx", "json"]), default="table")
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="File.")
+@click.option("--limit", type=click.IntRange(1), default=50, help="Rows of a table.")
+def customers(folder: Path, label: str | None, role: str | None, **asked: Any) -> None:
+    """List the customers: ranked, chosen by a question, a class or a search."""
+    from retention.reports import register as kept
+
+    if asked.pop("ask_which"):
+        click.echo("\n".join(kept.question_lines(folder, label)))
+        return
+    click.echo(kept.answer_customers(folder, label, role, **asked))
+
+
+@main.command()
+@click.argument("customer")
+@folder_option
+@period_option
+@role_option
+def customer(customer: str, folder: Path, label: str | None, role: str | None) -> None:
+    """Print the sheet of one CUSTOMER, by key."""
+    from retention.reports import register as kept
+
+    click.echo("\n".join(kept.answer_customer(folder, label, role, customer)))
+
+
 # running it every month ---------------------------------------------------------------------------
 
 

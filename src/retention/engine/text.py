@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -85,9 +85,14 @@ def template(package: str, name: str) -> str:
     return found.read_text(encoding="utf-8")
 
 
+@lru_cache(maxsize=256)
+def _compiled(text: str) -> Any:
+    return _ENVIRONMENT.from_string(text)
+
+
 def render(text: str, **names: Any) -> str:
     """Fill a template; an unknown name in it is an error."""
     try:
-        return _ENVIRONMENT.from_string(text).render(**names)
+        return _compiled(text).render(**names)
     except UndefinedError as error:
         raise ParameterError(f"SQL template: {error}") from error

@@ -36,7 +36,7 @@ _PACKAGES = (
     "retention-research", "pandas", "numpy", "scipy", "statsmodels", "lifelines", "matplotlib",
     "duckdb", "papermill", "nbconvert", "ipykernel",
 )  # fmt: skip
-_CODE = (".py", ".sql", ".j2", ".css", ".toml")
+_CODE = (".py", ".sql", ".j2", ".html", ".css", ".js", ".toml")
 
 
 def text_hash(text: str | bytes) -> str:

@@ -1,5 +1,9 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .commands import answer_customer as answer_customer
+from .commands import answer_customers as answer_customers
+from .commands import question_lines as question_lines
 from .page import render_register as render_register
+from .published import has_register as has_register
 from .published import read_register as read_register
 from .published import write_register as write_register
 from .sheet import customer_sheet as customer_sheet

@@ -14,7 +14,7 @@ from retention.window import Period
 from .page import render_register
 from .spreadsheet import register_csv
 
-__all__ = ["for_role", "read_register", "write_register"]
+__all__ = ["for_role", "has_register", "read_register", "write_register"]
 
 PAGE = "customers.html"
 TABLE = "customers.csv"
@@ -51,11 +51,19 @@ def read_register(project: Project, period: str | Period | None = None) -> Custo
     DataError
         If the tables cannot be read.
     """
-    tables = read_tables(project, period)
     given = dict(project.parameters.get("customer_value", {}))
     names = ("measure", "margin_share", "complaint_cost")
     settings: dict[str, Any] = {name: given[name] for name in names if name in given}
-    return customer_register(tables, **settings)
+    tables = read_tables(project, period)
+    try:
+        return customer_register(tables, **settings)
+    finally:
+        tables.close()
+
+
+def has_register(project: Project) -> bool:
+    """Whether a project's reports have a register: without a table of customers there is none."""
+    return "customers" in project.tables
 
 
 def write_register(project: Project, period: Period, folder: Path, *, made_with: str = "") -> bool:
@@ -77,7 +85,7 @@ def write_register(project: Project, period: Period, folder: Path, *, made_with:
     bool
         Whether there is a register: without a table of customers there is none.
     """
-    if "customers" not in project.tables:
+    if not has_register(project):
         return False
     register = read_register(project, period)
     title = f"Customers: {project.report.get('title') or project.name}, {period}"
