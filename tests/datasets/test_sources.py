@@ -141,7 +141,8 @@ def test_parquet_folder_and_duckdb_file(tmp_path):
         ("gb18030", "windows-1252", r"o\.csv does not read as windows-1252: from byte 74 on"),
         ("utf-8", "gb18030", r"o\.csv is UTF-8 \(first such character at byte 74\)"),
         ("utf-8", "windows-1252", r"o\.csv is UTF-8"),
-        ("utf-8", "utf-16", r"o\.csv is UTF-8"),
+        ("utf-8", "utf-16", r"o\.csv has no byte order mark"),
+        ("utf-8", "utf-16-le", r"o\.csv is UTF-8"),
         ("utf-16", "gbk", r"o\.csv begins with the mark of UTF-16"),
     ],
 )

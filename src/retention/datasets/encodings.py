@@ -82,6 +82,11 @@ def prove(path: Path, table: str, named: str = "") -> Proof:
     if encoding in ("", "utf-8"):
         _decode(path, table, "utf-8")
         return Proof("utf-8-sig", plain=True)
+    if encoding == "utf-16":
+        raise DataError(
+            f"table {table}: {path.name} has no byte order mark; name utf-16-le or utf-16-be under "
+            f"[tables.{table}]"
+        )
     _refuse_gibberish(path, table, encoding)
     _decode(path, table, encoding)
     return Proof(encoding, plain=False)

@@ -191,7 +191,7 @@ class _Reader:
             )
             found = admission.admitted
             if not found.check.fatal:
-                direct = opened.lasting and not found.check.set_aside and not self.secret
+                direct = opened.lasting and admission.as_is
                 admission.write(self.engine, folder, good=not direct)
             if (scratch / UNREADABLE).exists():
                 (scratch / UNREADABLE).rename(folder / UNREADABLE)

@@ -44,7 +44,11 @@ def read_text(
     parts = [_scan(source, path, folder, number) for number, path in enumerate(files)]
     copy = folder / "source.parquet"
     query = " union all by name ".join(parts)
-    engine.execute(f"copy ({query}) to {literal(str(copy))} (format parquet)")
+    try:
+        engine.execute(f"copy ({query}) to {literal(str(copy))} (format parquet)")
+    except DataError as error:
+        named = ", ".join(path.name for path in files[:3])
+        raise DataError(f"table {source.table}: {named}: {error}") from error
     faults = _unreadable(engine, source, folder)
     return f"select * from read_parquet({literal(str(copy))})", faults
 

@@ -77,11 +77,14 @@ class Admission:
         What it will be.
     good, bad : str
         Queries; empty where there are no such rows.
+    as_is : bool
+        The good rows are the source itself, its columns of the right types already.
     """
 
     admitted: Admitted
     good: str
     bad: str
+    as_is: bool = False
 
     def as_table(self, engine: Embedded) -> None:
         """Copy the good rows into the engine as ``base.<table>``."""
@@ -146,7 +149,12 @@ def examine(
     )
     check = _with_unreadable(check, unreadable)
     columns = _columns(staging)
-    return Admission(admitted=Admitted(columns=columns, check=check), good=good, bad=bad)
+    return Admission(
+        admitted=Admitted(columns=columns, check=check),
+        good=good,
+        bad=bad,
+        as_is=bool(good) and good == staging.lean,
+    )
 
 
 def _columns(staging: Staging) -> tuple[str, ...]:

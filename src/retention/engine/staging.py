@@ -15,9 +15,10 @@ from retention.window import Unit
 
 from .text import identifier, literal
 
-__all__ = ["SOURCE_ROW", "Staging", "period_end", "stage"]
+__all__ = ["SOURCE_ROW", "UNTIDY", "Staging", "period_end", "stage"]
 
 SOURCE_ROW = '"source row"'
+UNTIDY = '"untidy row"'
 _IDS = ("customer_id", "employee_id", "manager_id")
 _TEXT = ("VARCHAR", "CHAR", "TEXT", "STRING")
 _TRUE = ("true", "t", "yes", "y", "1", "1.0")
@@ -47,7 +48,7 @@ class Staging:
     sql : str
         A query with each contract column that the source has, each attribute, and for each
         contract column a boolean ``given <name>``: the source held something; and the source's own
-        row as the struct ``source row``.
+        row as the struct ``source row``, and whether its texts are ``untidy``: blanks around.
     present : tuple of str
         Contract columns that the source has.
     attributes : tuple of str
@@ -56,6 +57,9 @@ class Staging:
         Required columns that the source does not have, under the source's name.
     available : tuple of str
         The source's own columns.
+    lean : str
+        Where every column is of its type already: a query that only names them, right if no row is
+        ``untidy``.
     """
 
     sql: str
@@ -63,6 +67,7 @@ class Staging:
     attributes: tuple[str, ...]
     missing: tuple[str, ...]
     available: tuple[str, ...]
+    lean: str = ""
 
 
 def stage(
@@ -99,13 +104,15 @@ def stage(
     attributes = tuple(
         name for name in source.keep if name in types and name not in taken and name not in schema
     )
-    parts = []
+    parts, untidy = [], []
     for name in present:
         kind = types[names[name]].upper()
         raw = _mapped(identifier(names[name]), kind, source.values.get(name, {}))
         is_text = kind.startswith(_TEXT) or bool(source.values.get(name))
         shape = "VARCHAR" if is_text else kind
         typed = _typed(schema[name], raw, shape, source, zone, unit)
+        if kind == "VARCHAR" and typed == raw:
+            untidy.append(f"{identifier(names[name])} is distinct from {raw}")
         if pseudonymise and name in _IDS:
             typed = _pseudonym(typed)
         parts.append(f"{typed} as {identifier(name)}")
@@ -114,6 +121,7 @@ def stage(
         kind = types[name].upper()
         raw = _mapped(identifier(name), kind, source.values.get(name, {}))
         parts.append(f"{_attribute(raw, kind)} as {identifier(name)}")
+    parts.append(f"({' or '.join(untidy) or 'false'}) as {UNTIDY}")
     if pseudonymise:
         parts.append(f"struct_pack({', '.join(map(identifier, present))}) as {SOURCE_ROW}")
     else:
@@ -124,7 +132,31 @@ def stage(
         attributes=attributes,
         missing=tuple(names[name] for name in schema.required if names[name] not in types),
         available=tuple(types),
+        lean=""
+        if pseudonymise
+        else _lean(schema, relation, types, source, names, present, attributes),
     )
+
+
+def _lean(
+    schema: TableSchema,
+    relation: str,
+    types: Mapping[str, str],
+    source: TableSource,
+    names: Mapping[str, str],
+    present: tuple[str, ...],
+    attributes: tuple[str, ...],
+) -> str:
+    """Return a query that only names the columns; empty if any must be converted."""
+    wanted = {name: schema[name].sql_type.replace(", ", ",") for name in present}
+    held = {name: types[names[name]].upper() for name in present}
+    periods = any(schema[name].kind == "period" for name in present)
+    decimals = any(types[name].upper().startswith("DECIMAL") for name in attributes)
+    if wanted != held or source.values or periods or decimals:
+        return ""
+    columns = [f"{identifier(names[name])} as {identifier(name)}" for name in present]
+    columns += [identifier(name) for name in attributes]
+    return f"select {', '.join(columns)} from {relation}"
 
 
 def _mapped(quoted: str, kind: str, values: Mapping[str, str]) -> str:
@@ -156,6 +188,9 @@ def _typed(column: Column, raw: str, kind: str, source: TableSource, zone: str, 
         return _boolean(raw, kind)
     number = _decimal_point(raw, source) if kind == "VARCHAR" else raw
     if column.kind == "money":
+        if kind in ("DOUBLE", "FLOAT"):
+            # as it is written, not as it is held: 1.005 is 1.01 on every engine
+            number = f"cast({number} as varchar)"
         return number if kind == "DECIMAL(18,2)" else f"try_cast({number} as decimal(18, 2))"
     double = f"try_cast({number} as double)"
     if column.kind == "number":
