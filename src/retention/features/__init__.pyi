@@ -60,3 +60,8 @@ from .switching_surveys import build_switching_scales as build_switching_scales
 from .value import MEASURES as MEASURES
 from .value import build_value as build_value
 from .wallets import build_wallets as build_wallets
+from .drivers import Driver as Driver
+from .drivers import default_drivers as default_drivers
+from .person_periods import build_active as build_active
+from .person_periods import build_hazard_cells as build_hazard_cells
+from .person_periods import build_person_periods as build_person_periods

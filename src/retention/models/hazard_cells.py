@@ -52,9 +52,11 @@ class Cells:
 
 
 def make_cells(table: pd.DataFrame, names: list[str]) -> Cells:
-    """Make cells of a cube, of one row a spell, or of one row a spell and unit of tenure."""
+    """Make cells of a cube, of spells, of spells by unit of tenure, or of these counted."""
     if "at_risk" in table.columns:
         return _from_cube(table, names)
+    if {"start", "stop", "n", "events"} <= set(table.columns):
+        return _from_counts(table)
     if {"start", "stop"} <= set(table.columns):
         return _from_periods(table)
     return _from_spells(table)
@@ -68,6 +70,19 @@ def _from_cube(cube: pd.DataFrame, names: list[str]) -> Cells:
     tenure = risk.tenure[column].astype(np.int64)
     n = risk.at_risk[pattern, column]
     return Cells(risk.groups, pattern, tenure, n, left, float(risk.n.sum()))
+
+
+def _from_counts(cells: pd.DataFrame) -> Cells:
+    n, events = cells["n"].to_numpy(float), cells["events"].to_numpy(float)
+    faults = []
+    if not np.all((events >= 0) & (events <= n)):
+        faults.append("events must lie between 0 and n")
+    if np.any((cells["stop"] - cells["start"]).to_numpy() != 1):
+        faults.append("each row must span one unit: stop = start + 1")
+    if faults:
+        raise SchemaError("hazard_cells", faults)
+    tenure = cells["stop"].to_numpy(np.int64)
+    return Cells(cells, np.arange(len(cells)), tenure, n, {"": events}, float(n.sum()))
 
 
 def _from_spells(spells: pd.DataFrame) -> Cells:
