@@ -7,6 +7,8 @@ from .bond_worth import build_bond_worth as build_bond_worth
 from .choices import build_choices as build_choices
 from .choices import build_switches as build_switches
 from .cube import build_cube as build_cube
+from .drivers import Driver as Driver
+from .drivers import default_drivers as default_drivers
 from .durations import build_durations as build_durations
 from .history import build_monthly_revenue as build_monthly_revenue
 from .history import build_recent_events as build_recent_events
@@ -16,6 +18,9 @@ from .lock_in import build_lock_in as build_lock_in
 from .lock_in import build_market as build_market
 from .lock_in import build_ties as build_ties
 from .lock_in import construct_items as construct_items
+from .person_periods import build_active as build_active
+from .person_periods import build_hazard_cells as build_hazard_cells
+from .person_periods import build_person_periods as build_person_periods
 from .profile import build_profile as build_profile
 from .profit_rhythm import build_profit_rhythm as build_profit_rhythm
 from .programmes import build_programme_trials as build_programme_trials
@@ -60,8 +65,3 @@ from .switching_surveys import build_switching_scales as build_switching_scales
 from .value import MEASURES as MEASURES
 from .value import build_value as build_value
 from .wallets import build_wallets as build_wallets
-from .drivers import Driver as Driver
-from .drivers import default_drivers as default_drivers
-from .person_periods import build_active as build_active
-from .person_periods import build_hazard_cells as build_hazard_cells
-from .person_periods import build_person_periods as build_person_periods

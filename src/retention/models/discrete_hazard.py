@@ -305,7 +305,8 @@ class _Scoring:
                     "tenure, calendar and covariates cannot be told apart in these data; use fewer "
                     "pieces of tenure or drop the calendar"
                 ) from error
-            size, found = 1.0, -np.inf
+            # a first step can be far too long where a tenure has few leavers
+            size, found = min(1.0, 4.0 / max(float(np.abs(step).max()), 1e-12)), -np.inf
             while size > 1e-6:
                 new = theta + size * step
                 found = self.log_likelihood(new) - 0.5 * float(penalty @ new**2)
