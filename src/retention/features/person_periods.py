@@ -123,6 +123,7 @@ def _known(
     names |= {
         "drivers": list(drivers),
         "rows": "periods",
+        "running": False,
         "terms": terms,
         "columns_out": out + (["price_gap", "renewal_due"] if terms else []),
         "as_of": f"date '{tables.window.cutoff.isoformat()}'",
