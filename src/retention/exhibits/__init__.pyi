@@ -1,4 +1,7 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .appraisal import plot_appraisal as plot_appraisal
+from .appraisal import plot_appraisal_funnel as plot_appraisal_funnel
+from .appraisal import table_appraisal as table_appraisal
 from .core_customers import plot_core_customers as plot_core_customers
 from .core_customers import table_core_customers as table_core_customers
 from .core_customers import table_core_customers_dismissal as table_core_customers_dismissal
@@ -10,6 +13,10 @@ from .customer_value import table_customer_value as table_customer_value
 from .customer_value import table_customer_value_bridge as table_customer_value_bridge
 from .customer_value import table_customer_value_dependence as table_customer_value_dependence
 from .customer_value import table_customer_value_migration as table_customer_value_migration
+from .customer_value_map import plot_customer_value_map as plot_customer_value_map
+from .customer_value_map import table_customer_value_map as table_customer_value_map
+from .forest import draw_forest as draw_forest
+from .forest import forest_height as forest_height
 from .mime import ANSWER_MIME as ANSWER_MIME
 from .mime import TABLE_MIME as TABLE_MIME
 from .numbers import format_cell as format_cell
@@ -20,7 +27,30 @@ from .programme_effects import plot_programme_effects as plot_programme_effects
 from .programme_effects import table_programme_effects as table_programme_effects
 from .retention_curve import plot_retention_curve as plot_retention_curve
 from .retention_curve import table_retention_curve as table_retention_curve
+from .satisfaction import plot_satisfaction as plot_satisfaction
+from .satisfaction import plot_satisfaction_waves as plot_satisfaction_waves
+from .satisfaction import table_satisfaction as table_satisfaction
+from .satisfaction_drivers import plot_satisfaction_drivers as plot_satisfaction_drivers
+from .satisfaction_drivers import (
+    plot_satisfaction_drivers_asymmetry as plot_satisfaction_drivers_asymmetry,
+)
+from .satisfaction_drivers import plot_satisfaction_drivers_map as plot_satisfaction_drivers_map
+from .satisfaction_drivers import table_satisfaction_drivers as table_satisfaction_drivers
+from .satisfaction_model import plot_satisfaction_model as plot_satisfaction_model
+from .satisfaction_model import plot_satisfaction_model_paths as plot_satisfaction_model_paths
+from .satisfaction_model import table_satisfaction_model as table_satisfaction_model
+from .satisfaction_retention import plot_satisfaction_retention as plot_satisfaction_retention
+from .satisfaction_retention import table_satisfaction_retention as table_satisfaction_retention
+from .satisfaction_trend import plot_satisfaction_trend as plot_satisfaction_trend
+from .satisfaction_trend import table_satisfaction_trend as table_satisfaction_trend
+from .service_gaps import plot_service_gaps as plot_service_gaps
+from .service_gaps import plot_service_gaps_surface as plot_service_gaps_surface
+from .service_gaps import table_service_gaps as table_service_gaps
+from .service_profit_chain import plot_service_profit_chain as plot_service_profit_chain
+from .service_profit_chain import table_service_profit_chain as table_service_profit_chain
 from .showing import show as show
+from .silent_share import plot_silent_share as plot_silent_share
+from .silent_share import table_silent_share as table_silent_share
 from .theme import ACCENT as ACCENT
 from .theme import GRID as GRID
 from .theme import INK as INK
