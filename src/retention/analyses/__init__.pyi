@@ -1,6 +1,8 @@
 # The door of this folder: what is imported from here is public, one name a line.
 from .appraisal import Appraisal as Appraisal
 from .appraisal import appraisal as appraisal
+from .backtest import Backtest as Backtest
+from .backtest import backtest as backtest
 from .bond_returns import BondReturns as BondReturns
 from .bond_returns import bond_returns as bond_returns
 from .brand_switching import BrandSwitching as BrandSwitching
@@ -21,6 +23,8 @@ from .customer_value import CustomerValue as CustomerValue
 from .customer_value import customer_value as customer_value
 from .customer_value_map import CustomerValueMap as CustomerValueMap
 from .customer_value_map import customer_value_map as customer_value_map
+from .equity_bridge import EquityBridge as EquityBridge
+from .equity_bridge import equity_bridge as equity_bridge
 from .loyalty_types import LOYALTY_TYPES as LOYALTY_TYPES
 from .loyalty_types import LoyaltyTypes as LoyaltyTypes
 from .loyalty_types import loyalty_types as loyalty_types

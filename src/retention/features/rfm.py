@@ -13,7 +13,14 @@ from retention.errors import DataError, NotEnoughDataError, ParameterError, Sche
 from retention.schemas import check_rfm
 from retention.window import DAYS_PER_YEAR, Period, Unit
 
-__all__ = ["Returns", "audit_rfm", "build_purchase_counts", "build_purchase_intervals", "build_rfm"]
+__all__ = [
+    "Returns",
+    "audit_rfm",
+    "build_purchase_counts",
+    "build_purchase_intervals",
+    "build_purchases_between",
+    "build_rfm",
+]
 
 #: What is done with orders of negative amount.
 Returns = Literal["net", "drop", "error"]
@@ -159,6 +166,23 @@ def build_purchase_intervals(tables: Tables) -> pd.DataFrame:
     frame = tables.query(_sql("purchase_intervals.sql"), **settings).set_index("customer_id")
     frame.attrs["window"] = tables.window
     return frame.astype(float)
+
+
+def build_purchases_between(tables: Tables, start: date, end: date) -> pd.Series:
+    """Count the days on which each customer bought in [start, end); those without are absent.
+
+    Raises
+    ------
+    ParameterError
+        If the stretch is empty or ends after the cutoff.
+    """
+    tables.require("orders", needed_for="purchases of customers")
+    if not start < end <= tables.window.cutoff:
+        raise ParameterError(f"no purchases are known from {start} to {end}")
+    found = tables.query(
+        template("retention.features", "purchases_between.sql"), start=start, end=end
+    )
+    return found.set_index("customer_id")["purchases"].astype(int)
 
 
 def audit_rfm(

@@ -12,7 +12,6 @@ from retention.errors import ConvergenceError, NotEnoughDataError
 from retention.models.gamma_gamma import GammaGamma, GammaGammaFit
 
 BANDS = ((1, 1), (2, 2), (3, 4), (5, 9), (10, 10**9))
-CLEAR_CORRELATION = 0.30
 CLEAR_SHARE = 0.25
 CLEAR_BIAS = 0.05
 
@@ -46,11 +45,7 @@ class SpendIndependence:
     @property
     def holds(self) -> bool:
         """Whether the assumption is harmless here."""
-        return (
-            abs(self.spearman) < CLEAR_CORRELATION
-            and self.eta_squared < CLEAR_SHARE
-            and abs(self.bias) < CLEAR_BIAS
-        )
+        return self.eta_squared < CLEAR_SHARE and abs(self.bias) < CLEAR_BIAS
 
     def __str__(self) -> str:
         verdict = "harmless here" if self.holds else "not harmless: use spending by frequency band"
