@@ -99,8 +99,8 @@ def bond_returns(
     tables : Tables
         With ``contracts`` (price) and ``bonds`` or ``enrolments``.
     costs : mapping of str to float, optional
-        Cost of building each bond for one customer; by default the mean cost of enrolments of
-        that level, where it is known.
+        Cost of building each bond for one customer; where programmes stand for bonds, by default
+        the mean cost of an enrolment.
     own_firm, margin, annual_discount_rate, draws, seed, level
         As in `price_room`.
 
@@ -149,7 +149,8 @@ def bond_returns(
 
 
 def _programme_costs(tables: Tables) -> Mapping[str, float]:
-    if "enrolments" not in tables or "cost" not in tables.columns("enrolments"):
+    """Return the mean cost of enrolments by level, where programmes stand for bonds."""
+    if "bonds" in tables or "cost" not in tables.columns("enrolments"):
         return {}
     rows = tables.query(
         "select bond, avg(cast(cost as double)) as cost from enrolments"

@@ -38,7 +38,7 @@ class PriceRoom:
         change (of the price), leaving (share within a year), value (of an average customer's
         whole stay), first_year (margin of the coming year).
     observed : tuple of float
-        The middle 98 % of price gaps in the data; beyond them the curve is extrapolation.
+        The middle 98 % of price gaps in the data; nothing is called best beyond them.
     margin : MarginRate
         Margin as a share of the price.
     currency : str
@@ -54,15 +54,8 @@ class PriceRoom:
     currency: str
 
     def summary(self) -> pd.DataFrame:
-        """Return one row a horizon: the best price change, and whether it lies in the data."""
-        rows = {
-            name: {
-                "best_change": e.value, "low": e.low, "high": e.high,
-                "within_data": None if e.value is None
-                else self.observed[0] <= e.value <= self.observed[1],
-            }
-            for name, e in self.optimum.items()
-        }  # fmt: skip
+        """Return one row a horizon: the best price change."""
+        rows = {name: {"best_change": e} for name, e in self.optimum.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("what_counts")
 
     def estimates(self) -> dict[str, Estimate]:
@@ -77,7 +70,7 @@ class PriceRoom:
         best = self.optimum["the whole stay"]
         text = f"A price 1 % higher goes with {self.elasticity} more leaving"
         if best.value is None:
-            return f"{text}; {best.why}."
+            return f"{text}; over the whole stay {best.why}."
         return f"{text}; over the whole stay a change of {best} would be worth most."
 
     def cautions(self) -> tuple[str, ...]:
@@ -89,12 +82,6 @@ class PriceRoom:
             "new ones away: in markets with switching costs prices have been found up to 18 % "
             "lower, not higher, than without (Dubé, Hitsch and Rossi 2009).",
         ]
-        best = self.optimum["the whole stay"].value
-        if best is not None and not self.observed[0] <= best <= self.observed[1]:
-            found.append(
-                f"The best change lies outside the price gaps seen ({100 * self.observed[0]:.0f} "
-                f"to {100 * self.observed[1]:.0f} %): read it as a direction, not as a price."
-            )
         if self.margin.source.startswith("assumed"):
             found.append(f"The margin of {100 * self.margin.value:.0f} % of the price is assumed.")
         return tuple(found)
@@ -141,18 +128,18 @@ def price_room(
     price = annual_spend(tables).contracted
     h0 = _current_hazard(lock)
     elasticity = _elasticity(lock, level)
+    observed = _quantiles(lock.counts["gap"].to_numpy(), lock.counts["n"].to_numpy())
     se = float(lock.fit.standard_errors["gap"])
     b = np.random.default_rng(seed).normal(lock.price_slope, se, draws)
     d = float(np.log1p(annual_discount_rate))
     optimum = {
-        name: _best(lock, b, h0, rate.value, d, years, level) for name, years in _HORIZONS.items()
+        name: _best(lock, b, h0, rate.value, d, years, level, observed)
+        for name, years in _HORIZONS.items()
     }
-    gaps = lock.counts
     return PriceRoom(
         elasticity=elasticity, hazard=h0, optimum=optimum,
         curve=_curve(lock.price_slope, h0, rate.value, d, price),
-        observed=_quantiles(gaps["gap"].to_numpy(), gaps["n"].to_numpy()),
-        margin=rate, currency=tables.currency,
+        observed=observed, margin=rate, currency=tables.currency,
     )  # fmt: skip
 
 
@@ -186,10 +173,9 @@ def _optimum(b: float, h0: float, rate: float, d: float, years: float) -> float:
 
 def _best(
     lock: LockIn, b: NDArray[np.float64], h0: float, rate: float, d: float, years: float,
-    level: float,
+    level: float, observed: tuple[float, float],
 ) -> Estimate:  # fmt: skip
     method = "best change under h0 * exp(b * x), normal draws of b"
-    shown = {"unit": "share", "n": lock.fit.n, "method": method}
     low_b = float(np.quantile(b, 0.5 - level / 2))
     if low_b <= 0:
         return Estimate.withheld(
@@ -197,17 +183,19 @@ def _best(
             unit="share", n=lock.fit.n, method=method, grade="C",
         )  # fmt: skip
     value = _optimum(lock.price_slope, h0, rate, d, years)
-    if value > 0.99:
+    if not observed[0] <= value <= observed[1]:
+        side = "above" if value > observed[1] else "below"
+        end = 100 * (observed[1] if value > observed[1] else observed[0])
         return Estimate.withheld(
-            "over so short a time even doubling the price would pay, which says that this horizon "
-            "is too short to price by",
+            f"the best change lies {side} every price gap seen ({end:.0f} %), where nothing is "
+            "known of leaving",
             unit="share", n=lock.fit.n, method=method, grade="C",
         )  # fmt: skip
     draws = [_optimum(each, h0, rate, d, years) for each in b]
     low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2])
     return Estimate(
         value=value, low=min(float(low), value), high=max(float(high), value), level=level,
-        events=lock.fit.events, grade="C", unit=str(shown["unit"]), n=lock.fit.n, method=method,
+        events=lock.fit.events, grade="C", unit="share", n=lock.fit.n, method=method,
     )  # fmt: skip
 
 

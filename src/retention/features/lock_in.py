@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,14 @@ from retention.window import Period
 
 from .spells import spell_sql
 
-__all__ = ["BOND_LEVELS", "build_lock_in", "build_market", "build_ties", "construct_items"]
+__all__ = [
+    "BOND_LEVELS",
+    "build_lock_in",
+    "build_market",
+    "build_ties",
+    "construct_items",
+    "item_settings",
+]
 
 BOND_LEVELS = {
     "discount": "financial",
@@ -31,13 +39,30 @@ _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DAYS = {"day": 1, "week": 7}
 
 
+def item_settings(tables: Tables) -> dict[str, Mapping[str, Any]]:
+    """Return what the project file says of each survey item that was ever answered.
+
+    A name with ``*`` in the project file stands for every item that fits it; the exact name comes
+    first, then the longest pattern.
+    """
+    if "surveys" not in tables or not tables.items:
+        return {}
+    found = {}
+    for item in tables.query("select distinct item from surveys order by item")["item"]:
+        fits = [name for name in tables.items if fnmatchcase(str(item), name)]
+        if fits:
+            best = max(fits, key=lambda name: (name == item, len(name)))
+            found[str(item)] = tables.items[best]
+    return found
+
+
 def construct_items(tables: Tables, construct: str) -> list[tuple[str, float, float, bool]]:
     """Return (item, low, high, reverse) of the survey items of a construct."""
     found = []
-    for item, how in tables.items.items():
+    for item, how in item_settings(tables).items():
         if how.get("construct") == construct:
             low, high = float(how.get("low", 0)), float(how.get("high", 10))
-            found.append((str(item), low, high, bool(how.get("reverse", False))))
+            found.append((item, low, high, bool(how.get("reverse", False))))
     return found
 
 
@@ -105,8 +130,8 @@ def build_lock_in(
     Parameters
     ----------
     tables : Tables
-        With ``contracts`` in which price is filled; ``bonds`` and ``enrolments`` say what binds,
-        ``market`` what rivals ask.
+        With ``contracts`` in which price is filled; ``bonds``, or else ``enrolments``, say what
+        binds, ``market`` what rivals ask.
     groups : sequence of str
         Columns of customers or contracts to count by.
     like : sequence of str, optional
@@ -242,8 +267,10 @@ def _like(tables: Tables, like: Sequence[str] | None) -> list[str]:
 
 
 def _bonds(tables: Tables) -> list[tuple[str, str, str, str, str]]:
-    """Return (name, table, column, first day, last day or nothing) of all that may bind."""
-    found = []
+    """Return (name, table, column, first day, last day or nothing) of all that may bind.
+
+    Programmes stand for bonds only where no bonds are recorded: a bond holds, a programme may end.
+    """
     if "bonds" in tables:
         column = "kind" if "kind" in tables.columns("bonds") else "bond"
         kinds = tables.query(
@@ -251,16 +278,11 @@ def _bonds(tables: Tables) -> list[tuple[str, str, str, str, str]]:
             " order by 1",
             c=column,
         )["kind"]
-        found += [(str(kind), "bonds", column, "since", "") for kind in kinds]
+        return [(str(kind), "bonds", column, "since", "") for kind in kinds]
     if "enrolments" in tables:
         levels = tables.query("select distinct bond from enrolments order by bond")["bond"]
-        taken = {bond[0] for bond in found}
-        found += [
-            (str(level), "enrolments", "bond", "enrolled_on", "ended_on")
-            for level in levels
-            if str(level) not in taken
-        ]
-    return found
+        return [(str(level), "enrolments", "bond", "enrolled_on", "ended_on") for level in levels]
+    return []
 
 
 def _rivals(tables: Tables, own_firm: str) -> list[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ import pandas as pd
 from retention.engine import Tables, template
 from retention.errors import NotEnoughDataError, ProjectError
 
-from .lock_in import construct_items
+from .lock_in import construct_items, item_settings
 
 __all__ = ["build_ladder", "build_switching_scales"]
 
@@ -45,7 +45,7 @@ def build_switching_scales(tables: Tables) -> pd.DataFrame:
     low, high, reverse = (frame["item"].map({k: v[i] for k, v in scale.items()}) for i in range(3))
     share = (frame["score"] - low.astype(float)) / (high.astype(float) - low.astype(float))
     frame["score"] = 100 * np.where(reverse, 1 - share, share)
-    names = {item: str(how.get("dimension", "all")) for item, how in tables.items.items()}
+    names = {item: str(how.get("dimension", "all")) for item, how in item_settings(tables).items()}
     frame["dimension"] = frame["item"].map(names)
     frame.attrs["window"] = tables.window
     return frame
@@ -72,8 +72,9 @@ def build_ladder(tables: Tables) -> pd.DataFrame:
     """
     frame = _latest(tables, "leave_at_saving")
     rungs, middle = {}, {}
+    settings = item_settings(tables)
     for item, low, high, reverse in construct_items(tables, "leave_at_saving"):
-        text = str(tables.items[item].get("dimension", ""))
+        text = str(settings[item].get("dimension", ""))
         try:
             rungs[item] = float(text)
         except ValueError as error:
