@@ -237,10 +237,10 @@ def _values(
     places = [list(lock.fit.coefficients.index).index(bond) for bond in bonds]
     held = here[bonds].to_numpy(dtype=float)
     margins = here["annual_margin"].to_numpy()
-    mood = _mood(here, fit)
+    mood, design = _mood(here, fit), lock.design(here).to_numpy()
 
     def values(beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        hazard = lock.annual_hazard(here, beta) * mood
+        hazard = lock.units_per_year * np.exp(beta[0] + design @ beta[1:]) * mood
         free = hazard * np.exp(-held @ np.minimum(beta[places], 0.0))
         return stay_value(margins, hazard, rate), stay_value(margins, free, rate)
 

@@ -75,14 +75,6 @@ class LockIn:
         names = [name for name in self.fit.coefficients.index if name != "intercept"]
         return table[names]
 
-    def annual_hazard(
-        self, customers: pd.DataFrame, coefficients: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Return each customer's hazard of leaving a year, at these or the fitted coefficients."""
-        b = self.fit.coefficients.to_numpy() if coefficients is None else coefficients
-        u = b[0] + self.design(customers).to_numpy() @ b[1:]
-        return np.asarray(self.units_per_year * np.exp(u))
-
     def draws(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return coefficients drawn from their normal approximation, shape (size, k)."""
         return rng.multivariate_normal(
