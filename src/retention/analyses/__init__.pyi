@@ -28,6 +28,8 @@ from .equity_bridge import equity_bridge as equity_bridge
 from .loyalty_types import LOYALTY_TYPES as LOYALTY_TYPES
 from .loyalty_types import LoyaltyTypes as LoyaltyTypes
 from .loyalty_types import loyalty_types as loyalty_types
+from .plan_experiment import ExperimentPlan as ExperimentPlan
+from .plan_experiment import plan_experiment as plan_experiment
 from .price_room import PriceRoom as PriceRoom
 from .price_room import price_room as price_room
 from .programme_designs import ProgrammeEffect as ProgrammeEffect
@@ -68,6 +70,8 @@ from .survey_weights import survey_weights as survey_weights
 from .switching_costs import SwitchingCosts as SwitchingCosts
 from .switching_costs import SwitchingMeasure as SwitchingMeasure
 from .switching_costs import switching_costs as switching_costs
+from .targeting import Targeting as Targeting
+from .targeting import targeting as targeting
 from .trade_bridge import BRIDGE as BRIDGE
 from .trade_bridge import TwoPeriods as TwoPeriods
 from .trade_bridge import trade_bridge as trade_bridge

@@ -72,6 +72,12 @@ from .switching_costs import table_switching_costs as table_switching_costs
 from .switching_costs import table_switching_costs_bonds as table_switching_costs_bonds
 from .switching_costs import table_switching_costs_methods as table_switching_costs_methods
 from .switching_costs import table_switching_costs_placebo as table_switching_costs_placebo
+from .targeting import plot_targeting as plot_targeting
+from .targeting import plot_targeting_gain as plot_targeting_gain
+from .targeting import table_experiment_draw as table_experiment_draw
+from .targeting import table_experiment_plan as table_experiment_plan
+from .targeting import table_targeting as table_targeting
+from .targeting import table_targeting_list as table_targeting_list
 from .theme import ACCENT as ACCENT
 from .theme import GRID as GRID
 from .theme import INK as INK

@@ -14,9 +14,11 @@ from retention.errors import DataError, NotEnoughDataError, ParameterError
 from retention.window import Period, add_months
 
 __all__ = [
+    "build_programme_candidates",
     "build_programme_trials",
     "build_programmes",
     "build_rollout_panel",
+    "build_running",
     "money_column",
     "rollout_place",
 ]
@@ -119,7 +121,60 @@ def build_programme_trials(
     trials = [t for t in trials if tables.window.start <= t[0] and t[2] < tables.window.cutoff]
     if not trials:
         raise NotEnoughDataError(f"no trial of {programme!r} lies inside the window")
+    return _followed(_trials(tables, programme, trials, horizon), horizon, tables)
+
+
+def build_programme_candidates(tables: Tables, programme: str) -> pd.DataFrame:
+    """Build one row a customer whom a programme could reach today.
+
+    Returns
+    -------
+    DataFrame
+        Index ``customer_id``, those whose contract runs on the last known day and who are not
+        enrolled; the covariates of `build_programme_trials`.
+    """
+    tables.require("enrolments", "contracts", "customers", needed_for="candidates of programmes")
+    today = tables.window.last_day
+    frame = _trials(tables, programme, [(today, tables.window.cutoff, today)], 1)
+    frame = frame[frame["treated"] == 0].set_index("customer_id")
+    gone = ["treated", "treated_later_on", "follow_up", "left_at", "money_after", "csat_after"]
+    frame = frame.drop(columns=[name for name in gone if name in frame])
+    if "money_before" in frame:
+        frame["money_before"] = frame["money_before"].astype(float)
+    frame.attrs["window"] = tables.window
+    return frame
+
+
+def build_running(tables: Tables, *, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Build one row a customer whose contract runs on the last known day.
+
+    Parameters
+    ----------
+    by : sequence of str
+        Columns of customers to carry.
+
+    Returns
+    -------
+    DataFrame
+        Index ``customer_id``; the columns of `by`.
+    """
+    tables.require("contracts", "customers", needed_for="who is a customer today")
+    if missing := [name for name in by if name not in tables.columns("customers")]:
+        raise ParameterError(f"customers have no column {', '.join(missing)}")
     frame = tables.query(
+        "select k.customer_id{% for name in by %}, k.{{ name | ident }}{% endfor %}"
+        " from customers k inner join (select distinct customer_id from contracts"
+        " where ended_on is null) r on r.customer_id = k.customer_id order by k.customer_id",
+        by=list(by),
+    ).set_index("customer_id")
+    frame.attrs["window"] = tables.window
+    return frame
+
+
+def _trials(
+    tables: Tables, programme: str, trials: list[tuple[date, date, date]], horizon: int
+) -> pd.DataFrame:
+    return tables.query(
         template(_PACKAGE, "programme_trials.sql"),
         programme=programme,
         trials=trials,
@@ -129,7 +184,6 @@ def build_programme_trials(
         attributes=[a for a in _ATTRIBUTES if a in tables.columns("customers")],
         csat_items=_csat_items(tables),
     )
-    return _followed(frame, horizon, tables)
 
 
 def _csat_items(tables: Tables) -> list[str]:
