@@ -92,7 +92,7 @@ def test_true_order_of_the_company_is_recovered(surveyed, surveyed_tables):
     dimensions = ("tangibles", "reliability", "responsiveness", "assurance", "empathy")
     truth = sorted(dimensions, key=lambda d: -paths[d])
     found = satisfaction_drivers(surveyed_tables, replicates=200).drivers
-    names = [name.removeprefix("perception: ") for name in found.index]
+    names = [name.removeprefix("service_perception: ") for name in found.index]
     assert names[:2] == truth[:2]
     assert names[-1] == truth[-1]
     both = satisfaction_drivers(

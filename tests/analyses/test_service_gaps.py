@@ -15,12 +15,17 @@ DIMENSIONS = ("reliability", "empathy")
 def items(*more: str) -> dict[str, dict[str, object]]:
     sides = ("expectation", "perception", *more)
     found: dict[str, dict[str, object]] = {
-        f"{side}_{d}": {"construct": side, "dimension": d, "low": 1, "high": 7}
+        f"{side}_{d}": {"construct": f"service_{side}", "dimension": d, "low": 1, "high": 7}
         for side in sides
         for d in DIMENSIONS
     }
     for d in DIMENSIONS:
-        found[f"weight_{d}"] = {"construct": "weight", "dimension": d, "low": 0, "high": 100}
+        found[f"weight_{d}"] = {
+            "construct": "service_weight",
+            "dimension": d,
+            "low": 0,
+            "high": 100,
+        }
     return found | {"csat": {"construct": "csat", "low": 1, "high": 7}}
 
 
@@ -92,7 +97,12 @@ def test_what_cannot_be_is_refused(ask, scores):
     with pytest.raises(ParameterError, match="expectation"):
         service_gaps(ask(lonely, WAVES, items=items()))
     other = items() | {
-        f"expectation_{d}": {"construct": "expectation", "dimension": d, "low": 0, "high": 10}
+        f"expectation_{d}": {
+            "construct": "service_expectation",
+            "dimension": d,
+            "low": 0,
+            "high": 10,
+        }
         for d in DIMENSIONS
     }
     with pytest.raises(ParameterError, match="a gap needs one scale"):

@@ -64,7 +64,8 @@ def customer_value_map(tables: Tables, *, level: float = 0.95) -> CustomerValueM
     tables : Tables
         With ``surveys`` whose items are mapped to ``benefit`` and ``rival_benefit`` with one
         dimension an attribute, and to ``price_rating`` and ``rival_price_rating`` (a high answer:
-        cheap). Weights are stated (``weight`` with the same dimension), else equal.
+        cheap). Weights come from the regression of ``value`` on the benefits, where it was asked;
+        else they are equal.
     level : float
         Level of intervals.
 

@@ -113,9 +113,9 @@ def satisfaction_drivers(
     outcome : str
         The scale to explain; ``csat``, else ``satisfaction``, whichever more answers reach.
     drivers : sequence of str
-        Scales; by default the dimensions of ``perception``, else quality, value and image. Where
-        outcome and drivers were asked apart, a customer's answers nearest in time, within 120 days,
-        are joined.
+        Scales; by default the dimensions of ``service_perception``, else quality, value and image.
+        Where outcome and drivers were asked apart, a customer's answers nearest in time, within 120
+        days, are joined.
     instrument : str
         Questionnaire of the drivers.
     replicates : int
@@ -173,7 +173,7 @@ def _drivers(known: dict[str, Scale], asked: Sequence[str]) -> list[str]:
                 f"no item measures {', '.join(unknown)}; the surveys measure {', '.join(known)}"
             )
     else:
-        names = [n for n, s in known.items() if s.construct == "perception" and s.dimension]
+        names = [n for n, s in known.items() if s.construct == "service_perception" and s.dimension]
         names = names or [n for n in known if n in _SINGLE]
     if len(names) < 2:
         raise ParameterError(

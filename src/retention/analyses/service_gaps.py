@@ -21,6 +21,7 @@ from retention.models import (
 
 __all__ = ["ServiceGaps", "service_gaps"]
 
+_PREFIX = "service_"
 _SIDES = ("expectation", "perception")
 _ZONE = ("adequate", "desired")
 _MATCH_DAYS = 120
@@ -91,8 +92,9 @@ def service_gaps(
     Parameters
     ----------
     tables : Tables
-        With ``surveys`` whose items are mapped to ``expectation`` and ``perception`` with a
-        dimension; optional ``weight`` (points summing to 100), ``adequate`` and ``desired``.
+        With ``surveys`` whose items are mapped to ``service_expectation`` and
+        ``service_perception`` with a dimension; optional ``service_weight`` (points summing to
+        100), ``service_adequate`` and ``service_desired``.
     by : sequence of str
         Columns of ``customers``, or branch, by which gaps are compared.
     instrument : str
@@ -111,7 +113,7 @@ def service_gaps(
     NotEnoughDataError
         If nobody answered both sides of a dimension.
     """
-    wanted = [*_SIDES, "weight", *_ZONE]
+    wanted = [_PREFIX + name for name in (*_SIDES, "weight", *_ZONE)]
     answers, scales = _answers(tables, wanted, instrument)
     names = _dimensions(scales)
     gaps = pd.DataFrame(
@@ -140,20 +142,26 @@ def service_gaps(
 def _answers(
     tables: Tables, wanted: list[str], instrument: str
 ) -> tuple[pd.DataFrame, dict[str, Scale]]:
+    """Return the scores by construct and dimension, under names without their prefix."""
     known = scale_map(tables, instrument=instrument)
     names = [n for n, s in known.items() if s.construct in wanted and s.dimension]
-    missing = [side for side in _SIDES if not any(known[n].construct == side for n in names)]
+    missing = [
+        side for side in _SIDES if all(known[n].construct != f"{_PREFIX}{side}" for n in names)
+    ]
     if missing:
         raise ParameterError(
-            f"no item measures {' or '.join(missing)} with a dimension; map them in [items]"
+            f"no item measures {' or '.join(_PREFIX + m for m in missing)} with a dimension; map "
+            "them in [items]"
         )
     answers = build_scales(tables, constructs=names, instrument=instrument)
-    scores = [n for n in names if known[n].construct in _SIDES]
-    return answers[answers[scores].notna().any(axis=1)], {n: known[n] for n in names}
+    answers = answers.rename(columns={n: n.removeprefix(_PREFIX) for n in names})
+    scales = {n.removeprefix(_PREFIX): known[n] for n in names}
+    scores = [n for n in scales if n.startswith(_SIDES)]
+    return answers[answers[scores].notna().any(axis=1)], scales
 
 
 def _dimensions(scales: dict[str, Scale]) -> list[str]:
-    names = [s.dimension for n, s in scales.items() if s.construct == "perception"]
+    names = [s.dimension for n, s in scales.items() if n.startswith("perception: ")]
     names = [d for d in names if f"expectation: {d}" in scales]
     if not names:
         raise ParameterError("no dimension was asked both as expectation and as perception")

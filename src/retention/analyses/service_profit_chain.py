@@ -22,7 +22,7 @@ from retention.models import LeastSquares, LeastSquaresFit
 
 __all__ = ["ServiceProfitChain", "service_profit_chain"]
 
-_QUALITY = ("service_rating", "quality", "perception")
+_QUALITY = ("service_rating", "quality", "service_perception")
 _POWER = 0.80
 _FEWEST_BRANCHES = 5
 

@@ -21,27 +21,32 @@ def survey_items() -> dict[str, dict[str, Any]]:
     Examples
     --------
     >>> survey_items()["csat"]
-    {'construct': 'csat', 'low': 1, 'high': 10, 'label': 'satisfaction'}
+    {'construct': 'csat', 'low': 1, 'high': 10, 'label': 'overall satisfaction'}
     """
     items: dict[str, dict[str, Any]] = {
-        "csat": {"construct": "csat", "low": 1, "high": 10, "label": "satisfaction"},
+        "csat": {"construct": "csat", "low": 1, "high": 10, "label": "overall satisfaction"},
         "nps": {"construct": "nps", "low": 0, "high": 10, "label": "would recommend"},
-        "service_rating": {"construct": "service_rating", "low": 1, "high": 10},
+        "service_rating": {
+            "construct": "service_rating",
+            "low": 1,
+            "high": 10,
+            "label": "the service today",
+        },
     }
     for construct in _ECSI:
-        items[f"{construct}_[0-9]"] = {"construct": construct, "low": 1, "high": 10}
-    items["intention_[0-9]"] = {"construct": "intention", "low": 1, "high": 7}
+        items[f"{construct}_*"] = {"construct": construct, "low": 1, "high": 10}
+    items["intention_*"] = {"construct": "intention", "low": 1, "high": 7}
     for kind, facets in _FACETS.items():
         for facet in facets:
             where = {"construct": "switching_cost", "dimension": kind, "low": 1, "high": 7}
             items[f"switch_{facet}"] = where
-    sides = (("expected", "expectation"), ("perceived", "perception"))
+    sides = (("expected", "service_expectation"), ("perceived", "service_perception"))
     for dimension in _DIMENSIONS:
         for prefix, construct in sides:
-            key = f"{prefix}_{dimension}_[0-9]"
+            key = f"{prefix}_{dimension}_*"
             items[key] = {"construct": construct, "dimension": dimension, "low": 1, "high": 7}
         items[f"weight_{dimension}"] = {
-            "construct": "weight",
+            "construct": "service_weight",
             "dimension": dimension,
             "low": 0,
             "high": 100,
