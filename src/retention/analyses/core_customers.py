@@ -11,7 +11,7 @@ import pandas as pd
 
 from retention.engine import Tables
 from retention.errors import NotEnoughDataError, ParameterError
-from retention.estimates import Estimate, normal_interval, wilson_interval
+from retention.estimates import Estimate, normal_interval, normal_quantile, wilson_interval
 from retention.features import build_profit_rhythm, build_value
 from retention.models import PartialPooling
 from retention.window import add_months
@@ -21,6 +21,7 @@ from .core_traits import TRAITS, core_index, core_traits, trait_scores, trait_we
 __all__ = ["CoreCustomers", "core_customers", "dismissal_candidates"]
 
 _DRAWS = 200
+_FEWEST = 6  # stretches of thirty days: of whom less is known nobody can say that he costs money
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -146,10 +147,13 @@ def core_customers(
     listed = dismissal_candidates(
         tables, margin_share=margin_share, complaint_cost=complaint_cost, level=level
     )
-    numbers["dismissal_candidates"] = Estimate(
-        value=float(len(listed)), unit="customers", n=n, grade="D",
-        method=f"whole {level:.0%} interval of profit below zero; at most "
-        f"{(1 - level) / 2:.1%} of those listed are expected not to lose money",
+    numbers["dismissal_candidates"] = _withhold_few(
+        Estimate(
+            value=float(len(listed)), unit="customers", n=n, grade="D",
+            method=f"whole {level:.0%} interval of profit below zero; at most "
+            f"{(1 - level) / 2:.1%} of those listed are expected not to lose money",
+        ),
+        tables.minimum_n,
     )  # fmt: skip
     customers = traits.assign(core_index=index, core=core, held=held)
     return CoreCustomers(
@@ -352,7 +356,8 @@ def dismissal_candidates(
     """List customers whose profit after cost to serve is below zero beyond doubt, and the cure.
 
     Profit a stretch of 30 days is drawn towards the customer's segment by what chance explains; a
-    customer is listed only where the whole interval lies below zero. While he stays as he is, his
+    customer is listed only where the whole interval, widened by Student's t where the stretches are
+    few, lies below zero, and if he traded in the last three months. While he stays as he is, his
     residual profit has the same sign, whatever his remaining lifetime and the discount rate.
 
     Parameters
@@ -372,12 +377,17 @@ def dismissal_candidates(
         revenue must rise at unchanged cost), ``service_cut`` (share of the cost to serve that must
         go; above 1 it cannot mend), ``mend``: the smaller change, in words.
     """
+    from scipy.special import stdtrit
+
     if "orders" not in tables:
         return pd.DataFrame(columns=["profit", "low", "high", "price_rise", "service_cut", "mend"])
     rhythm = build_profit_rhythm(tables, margin_share=margin_share, complaint_cost=complaint_cost)
     if "segment" in tables.columns("customers"):
         segments = tables.query("select customer_id, segment from customers order by customer_id")
         rhythm["group"] = segments.set_index("customer_id")["segment"].reindex(rhythm.index)
+    lately = build_value(tables, start=add_months(tables.window.cutoff, -3))["traded"]
+    rhythm = rhythm[(rhythm["n"] >= _FEWEST) & lately.reindex(rhythm.index)]
+    rhythm["se"] *= stdtrit(rhythm["n"] - 1, 0.5 + level / 2) / normal_quantile(level)
     if len(rhythm) < 3:
         return pd.DataFrame(columns=["profit", "low", "high", "price_rise", "service_cut", "mend"])
     pooled = PartialPooling().fit(rhythm).shrink(rhythm, level)

@@ -113,7 +113,10 @@ class CustomerValue:
         kept = self.numbers.get("value_kept")
         if kept is None or kept.value is None:
             return f"{text}."
-        return f"{text}; {kept.value:.1%} of the {self.measure} of the year before was kept."
+        return (
+            f"{text}; those who traded in the stretch before now bring {kept.value:.1%} of what "
+            "they brought then."
+        )
 
 
 def customer_value(
@@ -354,12 +357,17 @@ def _bridge_numbers(
             method="value now of those who traded before, over their value then; counted",
         ),
     }  # fmt: skip
-    for way in bridge.index:
-        numbers[f"change_{way}"] = Estimate(
-            value=float(bridge.loc[way, "change"]), unit=tables.currency, grade="D",
-            n=int(bridge.loc[way, "customers"]), method="year bridge; counted, not sampled",
-        )  # fmt: skip
+    for way, change, n in zip(bridge.index, bridge["change"], bridge["customers"], strict=True):
+        numbers[f"change_{way}"] = _change_estimate(float(change), int(n), tables)
     return numbers
+
+
+def _change_estimate(change: float, n: int, tables: Tables) -> Estimate:
+    method = "year bridge; counted, not sampled"
+    if n < tables.minimum_n:
+        why = f"{n} customers, fewer than the {tables.minimum_n} a number needs"
+        return Estimate.withheld(why, unit=tables.currency, n=n, method=method)
+    return Estimate(value=change, unit=tables.currency, grade="D", n=n, method=method)
 
 
 def _cautions(

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import CoreCustomers
-from retention.errors import NotEnoughDataError
 from retention.exhibits.theme import ACCENT, MUTED, describe, new_axes
 
 __all__ = [
@@ -25,7 +24,11 @@ def plot_core_customers(answer: CoreCustomers, *, ax: Axes | None = None) -> Axe
     """Draw how much of the core stays if a trait is left out. Returns the Axes."""
     table = answer.traits.dropna(subset=["overlap"]).sort_values("overlap", ascending=False)
     if table.empty:
-        raise NotEnoughDataError("one trait alone decides the index; there is nothing to leave out")
+        axes = new_axes(ax, height=1.2)
+        axes.set_axis_off()
+        text = "One trait alone decides the index; there is nothing to leave out."
+        axes.text(0, 0.5, text, va="center")
+        return describe(axes, alt=text)
     axes = new_axes(ax, height=0.6 + 0.45 * max(len(table), 4))
     places = np.arange(len(table))
     axes.barh(places, table["overlap"], color=ACCENT, height=0.6)
@@ -62,15 +65,11 @@ def table_core_customers(answer: CoreCustomers) -> pd.DataFrame:
 
 
 def table_core_customers_validation(answer: CoreCustomers) -> pd.DataFrame:
-    """Return what became of those who were core a year ago, and of the others.
-
-    Raises
-    ------
-    NotEnoughDataError
-        If the records are too short to look back a year.
-    """
+    """Return what became of those who were core a year ago; one sentence if nobody knows."""
     if answer.validation is None:
-        raise NotEnoughDataError("the records are too short to follow the core of a year ago")
+        return pd.DataFrame(
+            {"note": ["The records are too short, or too few, to look back a year."]}
+        )
     table = answer.validation
     return pd.DataFrame(
         {

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import CustomerValue
-from retention.errors import NotEnoughDataError
 from retention.exhibits.numbers import format_number
 from retention.exhibits.theme import ACCENT, MUTED, PALETTE, describe, new_axes
 
@@ -31,6 +30,20 @@ _WORDS = {
     "returned": "returned after a stretch without trade",
     "new": "new",
 }
+
+_NO_BEFORE = "The records hold no earlier stretch of the same length to compare with."
+
+
+def _say(ax: Axes | None, text: str) -> Axes:
+    """Return empty Axes that say why nothing is drawn."""
+    axes = new_axes(ax, height=1.2)
+    axes.set_axis_off()
+    axes.text(0, 0.5, text, va="center", wrap=True)
+    return describe(axes, alt=text)
+
+
+def _whole(values: pd.Series) -> pd.Series:
+    return values.round(0).astype("int64")
 
 
 def plot_customer_value(answer: CustomerValue, *, ax: Axes | None = None) -> Axes:
@@ -70,15 +83,9 @@ def plot_customer_value(answer: CustomerValue, *, ax: Axes | None = None) -> Axe
 
 
 def plot_customer_value_whale(answer: CustomerValue, *, ax: Axes | None = None) -> Axes:
-    """Draw cumulative profit, most profitable customers first. Returns the Axes.
-
-    Raises
-    ------
-    NotEnoughDataError
-        If profit is not above zero in total.
-    """
+    """Draw cumulative profit, most profitable customers first; or say why not. Returns the Axes."""
     if answer.whale.empty:
-        raise NotEnoughDataError("profit is not above zero in total: there is no whale curve")
+        return _say(ax, "Profit is not above zero in total: there is no curve to draw.")
     axes = new_axes(ax)
     curve = answer.whale
     axes.plot(curve["population_share"], curve["profit_share"], color=ACCENT)
@@ -103,15 +110,9 @@ def plot_customer_value_whale(answer: CustomerValue, *, ax: Axes | None = None) 
 
 
 def plot_customer_value_bridge(answer: CustomerValue, *, ax: Axes | None = None) -> Axes:
-    """Draw the year bridge as a waterfall. Returns the Axes.
-
-    Raises
-    ------
-    NotEnoughDataError
-        If the records hold no earlier stretch.
-    """
+    """Draw the year bridge as a waterfall; or say why not. Returns the Axes."""
     if answer.bridge is None:
-        raise NotEnoughDataError("the records hold no earlier stretch to compare with")
+        return _say(ax, _NO_BEFORE)
     axes = new_axes(ax, height=4.2)
     bridge = answer.bridge
     changes = bridge["change"].to_numpy()
@@ -155,40 +156,27 @@ def table_customer_value(answer: CustomerValue) -> pd.DataFrame:
             "share of customers (%)": (100 * table["customers"] / table["customers"].sum()).round(
                 1
             ),
-            f"{answer.measure} ({answer.currency})": table["value"].round(0),
+            f"{answer.measure} ({answer.currency})": _whole(table["value"]),
             f"share of {answer.measure} (%)": (100 * table["share"]).round(1),
         }
     )
 
 
 def table_customer_value_bridge(answer: CustomerValue) -> pd.DataFrame:
-    """Return the year bridge, ready to show.
-
-    Raises
-    ------
-    NotEnoughDataError
-        If the records hold no earlier stretch.
-    """
+    """Return the year bridge, ready to show; one sentence where there is none."""
     if answer.bridge is None:
-        raise NotEnoughDataError("the records hold no earlier stretch to compare with")
-    table = answer.bridge.rename(index=_WORDS).round({"before": 0, "after": 0, "change": 0})
-    total = answer.bridge.sum().round(0)
-    table.loc["all"] = total
-    table["customers"] = table["customers"].astype(int)
+        return pd.DataFrame({"note": [_NO_BEFORE]})
+    table = answer.bridge.rename(index=_WORDS)
+    table.loc["all"] = answer.bridge.sum()
+    table = table.apply(_whole)
     money = {name: f"{name} ({answer.currency})" for name in ("before", "after", "change")}
     return table.rename(columns=money).rename_axis("what became of them")
 
 
 def table_customer_value_migration(answer: CustomerValue) -> pd.DataFrame:
-    """Return customers by class before and now, ready to show.
-
-    Raises
-    ------
-    NotEnoughDataError
-        If the records hold no earlier stretch.
-    """
+    """Return customers by class before and now; one sentence where there is no before."""
     if answer.migration is None:
-        raise NotEnoughDataError("the records hold no earlier stretch to compare with")
+        return pd.DataFrame({"note": [_NO_BEFORE]})
     table = answer.migration.rename(
         index=lambda name: "no trade before" if name == "none" else f"{name} before",
         columns=lambda name: "no trade now" if name == "none" else f"{name} now",
@@ -202,7 +190,7 @@ def table_customer_value_dependence(answer: CustomerValue) -> pd.DataFrame:
     table = answer.dependence
     return pd.DataFrame(
         {
-            f"{answer.measure} lost ({answer.currency})": table["value"].round(0).to_numpy(),
+            f"{answer.measure} lost ({answer.currency})": _whole(table["value"]).to_numpy(),
             "share (%)": (100 * table["share"]).round(1).to_numpy(),
         },
         index=pd.Index(table["customers"], name="largest customers who leave"),
