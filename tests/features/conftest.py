@@ -13,11 +13,36 @@ import pytest
 from retention import features
 from retention.datasets import simulate_company
 from retention.engine import Tables
-from retention.errors import DataError, ParameterError
+from retention.errors import RetentionError
+
+
+def _csat(tables: Tables) -> Any:
+    return features.scale_map(tables)["csat"]
+
+
+def _scores(tables: Tables) -> pd.DataFrame:
+    sql = (
+        "select customer_id, answered_on, score from surveys where item = 'csat'"
+        " order by customer_id, answered_on"
+    )
+    return tables.query(sql)
+
 
 # a feature that needs more than the tables is called as written here
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "build_last_answers": {"constructs": ("csat", "satisfaction"), "name": "satisfaction"},
+EXAMPLES: dict[str, Callable[[Tables], Any]] = {
+    "build_answers": lambda t: features.build_answers(t, [_csat(t)]),
+    "build_dissatisfied": lambda t: features.build_dissatisfied(t, _csat(t)),
+    "build_last_answers": lambda t: features.build_last_answers(t, ("csat", "nps"), "opinion"),
+    "build_programme_trials": lambda t: features.build_programme_trials(
+        t, programme="rebate", horizon=6, drawn=True
+    ),
+    "build_revenue_after": lambda t: features.build_revenue_after(t, _csat(t)),
+    "build_rollout_panel": lambda t: features.build_rollout_panel(
+        t, programme="integration", by="region"
+    ),
+    "build_satisfaction_periods": lambda t: features.build_satisfaction_periods(
+        t, _scores(t), column="score"
+    ),
 }
 
 
@@ -26,14 +51,13 @@ def every_feature() -> dict[str, Callable[[Tables], Any]]:
     found: dict[str, Callable[[Tables], Any]] = {}
     for name in sorted(n for n in features.__all__ if n.startswith("build_")):
         function = getattr(features, name)
-        given = EXAMPLES.get(name, {})
         needed = [
             parameter.name
             for parameter in list(inspect.signature(function).parameters.values())[1:]
-            if parameter.default is inspect.Parameter.empty and parameter.name not in given
+            if parameter.default is inspect.Parameter.empty and name not in EXAMPLES
         ]
         assert not needed, f"{name} needs {needed}: add an example to tests/features/conftest.py"
-        found[name] = lambda tables, f=function, g=given: f(tables, **g)
+        found[name] = EXAMPLES.get(name, function)
     return found
 
 
@@ -41,7 +65,7 @@ def outcome(feature: Callable[[Tables], Any], tables: Tables) -> dict[str, Any]:
     """Return everything a feature says, by name; a refusal is its class."""
     try:
         return dict(_parts("", feature(tables)))
-    except (DataError, ParameterError) as error:
+    except RetentionError as error:
         return {"refused": type(error).__name__}
 
 
@@ -82,8 +106,4 @@ def small_company():
 def survey_items() -> dict[str, dict[str, Any]]:
     """Some items, so that features of answers have something to do."""
     scale = {"low": 0, "high": 10}
-    return {
-        "csat": {"construct": "csat", **scale},
-        "nps": {"construct": "nps", **scale},
-        "satisfaction": {"construct": "satisfaction", **scale},
-    }
+    return {"csat": {"construct": "csat", **scale}, "nps": {"construct": "nps", **scale}}

@@ -5,7 +5,7 @@ with answers as (
         response_id,
         min(answered_on) as answered_on,
         min(wave) as wave,
-        avg(score) as score
+        avg(cast(score as double)) as score
     from surveys
     where item = {{ item.name | literal }}
         and score between {{ item.low | literal }} and {{ item.high | literal }}

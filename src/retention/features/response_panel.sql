@@ -40,7 +40,7 @@ matched as (
 )
 {%- if earlier %},
 scores as (
-    select customer_id, answered_on, avg(score) as score
+    select customer_id, answered_on, avg(cast(score as double)) as score
     from surveys
     where item in {{ earlier | literal }}
     group by customer_id, answered_on

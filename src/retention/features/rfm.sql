@@ -33,7 +33,8 @@ returned as (
   from purchase_days
 ),
 log_days as (
-  select customer_id, sum(cast(ln(days) as decimal(18, 10))) as log_days
+  select customer_id,
+    sum(cast(case when days > 0 then ln(days) end as decimal(18, 10))) as log_days
   from intervals
   where days > 0
   group by customer_id
@@ -83,7 +84,7 @@ select
   , coalesce(l.log_days, 0) as log_days
 {% endif %}
 {% if 'paid_on' in columns('orders') %}
-  , p.money_days / p.paid as days_to_pay
+  , p.money_days / nullif(cast(p.paid as double), 0) as days_to_pay
 {% endif %}
 {% if columns('customers') %}
   , case when c.acquired_on < {{ window.start | literal }} then 1 else 0 end as entered_before

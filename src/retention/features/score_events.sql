@@ -5,14 +5,14 @@ with answers as (
         response_id,
         min(answered_on) as answered_on,
         min(wave) as wave,
-        avg(
+        avg(cast(
             case
                 {%- for item in items %}
                 when item = {{ item.name | literal }}
                     and score between {{ item.low | literal }} and {{ item.high | literal }}
                 then {% if item.reverse %}{{ (item.low + item.high) | literal }} - {% endif %}score
                 {%- endfor %}
-            end
+            end as double)
         ) as score
     from surveys
     where item in {{ names | literal }}

@@ -3,7 +3,7 @@ select
     e.branch,
     year(s.answered_on) as year,
     case when month(s.answered_on) <= 6 then 1 else 2 end as half,
-    avg(s.score) as staff_satisfaction,
+    avg(cast(s.score as double)) as staff_satisfaction,
     count(distinct s.employee_id) as staff_answers
 from staff_surveys as s
 inner join employees as e on e.employee_id = s.employee_id
