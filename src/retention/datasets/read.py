@@ -161,6 +161,7 @@ class _Reader:
     def table(self, source: TableSource, admitted: Mapping[str, Admitted]) -> Admitted:
         """Read one table, or take it from the store."""
         content = content_of(self.store, self.project.root, source)
+        referred = {reference.table for reference in INPUT_TABLES[source.table].references}
         key = digest_of(
             [
                 __version__,
@@ -169,7 +170,7 @@ class _Reader:
                 repr(INPUT_TABLES[source.table]),
                 repr(self.rules),
                 self.secret,
-                [(name, table.content) for name, table in sorted(admitted.items())],
+                [(name, admitted[name].content) for name in sorted(referred & set(admitted))],
             ]
         )
         entry = self.store.find(source.table, key)

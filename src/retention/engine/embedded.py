@@ -66,10 +66,14 @@ class Embedded:
         with _clear_errors():
             return self.connection.execute(sql).fetchall()
 
-    def frame(self, sql: str) -> pd.DataFrame:
-        """Return the result of a query, in its order."""
+    def arrow(self, sql: str) -> pa.Table:
+        """Return the result of a query, in its order, in the engine's own types."""
         with _clear_errors():
-            return frame_of(self.connection.sql(sql).to_arrow_table())
+            return self.connection.sql(sql).to_arrow_table()
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        """Return the result of a query, in its order, as pandas."""
+        return frame_of(self.arrow(sql))
 
     def types(self, relation: str) -> dict[str, str]:
         """Return the columns of a relation and their types."""

@@ -74,10 +74,14 @@ class Spark:
         with _clear_errors():
             return [tuple(row) for row in self.session.sql(self.sql(sql)).collect()]
 
-    def frame(self, sql: str) -> pd.DataFrame:
-        """Return the result of a query, in its order."""
+    def arrow(self, sql: str) -> pa.Table:
+        """Return the result of a query, in its order, in the engine's own types."""
         with _clear_errors():
-            return frame_of(self.session.sql(self.sql(sql)).toArrow())
+            return self.session.sql(self.sql(sql)).toArrow()
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        """Return the result of a query, in its order, as pandas."""
+        return frame_of(self.arrow(sql))
 
     def types(self, relation: str) -> dict[str, str]:
         """Return the columns of a relation and their types, by DuckDB's names."""

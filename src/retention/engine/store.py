@@ -22,7 +22,8 @@ from retention.errors import DataError, TemporaryError
 
 __all__ = ["Store", "digest_of"]
 
-_KEEP = 3
+_KEEP = {"query": 2000}
+_KEEP_OTHERS = 3
 _DAY = 86_400.0
 
 
@@ -86,7 +87,7 @@ class Store:
         for path in self.folder.glob(f"{label}-*"):
             with suppress(OSError):
                 entries.append((path.stat().st_mtime, path))
-        for used, path in sorted(entries, reverse=True)[_KEEP:]:
+        for used, path in sorted(entries, reverse=True)[_KEEP.get(label, _KEEP_OTHERS) :]:
             if used < time.time() - _DAY:
                 shutil.rmtree(path, ignore_errors=True)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +13,9 @@ from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from retention import __version__
 from retention.errors import MissingTableError, ParameterError, SchemaError
 from retention.project import TableSource
 from retention.schemas import INPUT_TABLES, Column, TableSchema
@@ -18,12 +23,14 @@ from retention.window import Window
 
 from .admission import Admitted, Rules, examine
 from .checks import CheckReport
-from .embedded import Embedded
+from .embedded import Embedded, frame_of
 from .staging import period_end
-from .store import Store
+from .store import Store, digest_of
 from .text import identifier, literal, render
 
 __all__ = ["Base", "Engine", "Tables"]
+
+_WORTH_KEEPING = 0.05  # seconds: below, reading it back costs as much
 
 
 class Engine(Protocol):
@@ -37,8 +44,11 @@ class Engine(Protocol):
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
 
+    def arrow(self, sql: str) -> pa.Table:
+        """Return the result of a query, in its order, in the engine's own types."""
+
     def frame(self, sql: str) -> pd.DataFrame:
-        """Return the result of a query, in its order."""
+        """Return the result of a query, in its order, as pandas."""
 
     def scope(self, views: Mapping[str, str]) -> Any:
         """Return the same engine, seen through views."""
@@ -108,9 +118,10 @@ class Tables:
             for name, table in base.admitted.items()
             if self._datable(name, table.columns)
         }
-        self._engine: Engine = base.engine.scope(
-            {name: self._view(INPUT_TABLES[name], columns) for name, columns in self._known.items()}
-        )
+        self._views = {
+            name: self._view(INPUT_TABLES[name], columns) for name, columns in self._known.items()
+        }
+        self._engine: Engine = base.engine.scope(self._views)
 
     @classmethod
     def from_frames(
@@ -206,7 +217,11 @@ class Tables:
         DataFrame
             In the order of the SQL's own ``order by``.
         """
-        return self._engine.frame(self.sql(sql, **names))
+        text = self.sql(sql, **names)
+        key = self._content_of(text)
+        if self._base.store is None or not key:
+            return self._engine.frame(text)
+        return _remembered(self._base.store, key, text, self._engine)
 
     def sql(self, sql: str, **names: Any) -> str:
         """Return the SQL that `query` would run."""
@@ -235,6 +250,15 @@ class Tables:
         """Release memory and files; the tables cannot be queried any more."""
         self._engine.close()
         self._base.engine.close()
+
+    def _content_of(self, text: str) -> str:
+        """Return what identifies the result of a query; empty where nothing does."""
+        words = set(re.findall(r"\w+", text))
+        used = {name: self._base.admitted[name].content for name in self._known if name in words}
+        if not used or not all(used.values()):
+            return ""
+        views = {name: self._views[name] for name in used}
+        return digest_of([__version__, text, used, views])
 
     @property
     def _is_latest(self) -> bool:
@@ -274,6 +298,22 @@ class Tables:
         if self._is_latest and not schema[schema.dated].required:
             return f" where {day} < {cutoff} or {day} is null"
         return f" where {day} < {cutoff}"
+
+
+def _remembered(store: Store, key: str, text: str, engine: Engine) -> pd.DataFrame:
+    """Return a result that was computed before from the same content, or compute and keep it."""
+    entry = store.find("query", key)
+    if entry is not None:
+        try:
+            return frame_of(pq.read_table(entry / "result.parquet"))
+        except (OSError, pa.ArrowException):
+            shutil.rmtree(entry, ignore_errors=True)
+    start = time.perf_counter()
+    table = engine.arrow(text)
+    if time.perf_counter() - start > _WORTH_KEEPING:
+        with store.entry("query", key) as folder:
+            pq.write_table(table, folder / "result.parquet")
+    return frame_of(table)
 
 
 def _admit_frame(
