@@ -7,6 +7,16 @@ from .bond_returns import BondReturns as BondReturns
 from .bond_returns import bond_returns as bond_returns
 from .brand_switching import BrandSwitching as BrandSwitching
 from .brand_switching import brand_switching as brand_switching
+from .churn_change import ChurnChange as ChurnChange
+from .churn_change import churn_change as churn_change
+from .churn_drivers import ChurnDrivers as ChurnDrivers
+from .churn_drivers import churn_drivers as churn_drivers
+from .churn_model import ChurnModel as ChurnModel
+from .churn_model import fit_churn_model as fit_churn_model
+from .churn_risk import ChurnRisk as ChurnRisk
+from .churn_risk import churn_risk as churn_risk
+from .churn_validation import ChurnValidation as ChurnValidation
+from .churn_validation import validate_churn as validate_churn
 from .core_customers import CoreCustomers as CoreCustomers
 from .core_customers import core_customers as core_customers
 from .core_customers import dismissal_candidates as dismissal_candidates

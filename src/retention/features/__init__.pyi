@@ -13,6 +13,8 @@ from .durations import build_durations as build_durations
 from .history import build_monthly_revenue as build_monthly_revenue
 from .history import build_recent_events as build_recent_events
 from .investment import build_investment as build_investment
+from .leavers import build_churn_periods as build_churn_periods
+from .leavers import build_leavers as build_leavers
 from .lock_in import BOND_LEVELS as BOND_LEVELS
 from .lock_in import build_lock_in as build_lock_in
 from .lock_in import build_market as build_market

@@ -39,9 +39,11 @@
 , running as (
     select
         p.customer_id, p.spell, p.tenure,
-        max(x.price) as price,
+        sum(x.price) as price,
+        max({{ window.whole_units_sql("x.started_on", "p.begins") }}) as contract_age,
+        max(x.renewal_term) as renewal_term,
         max(case when x.price > 0 and m.price > 0
-            then round(ln(cast(x.price as double) / cast(m.price as double)) * 10) / 10 end) as price_gap,
+            then round(ln(cast(x.price as double) / cast(m.price as double)) * 10) end) as price_gap,
         max(case when x.renewal_term > 0
             and ({{ window.whole_units_sql("x.started_on", "p.begins") }} + 1) % x.renewal_term = 0
             then 1 else 0 end) as renewal_due
@@ -70,6 +72,8 @@
 {% endfor %}
 {% if terms %}
         , running.price as monthly_price
+        , running.contract_age
+        , running.renewal_term
         , coalesce(running.price_gap, 0) as price_gap
         , coalesce(running.renewal_due, 0) as renewal_due
 {% endif %}

@@ -45,9 +45,9 @@ def build_person_periods(
     pandas.DataFrame
         Index ``customer_id``; ``spell``, ``start``, ``stop`` (tenure, ``stop = start + 1``),
         ``begins`` (day), ``event``, the columns of `by` and of the drivers, and, of the contract
-        running when the period began, ``price_gap`` (log price over the mean of its product, to
-        0.1) and ``renewal_due`` (a renewal falls on the end of the period). Schema
-        `check_person_periods`.
+        running when the period began, ``price_gap`` (log price over the mean of its product, in
+        steps of a tenth: about 10 %) and ``renewal_due`` (a renewal falls on the end of the
+        period). Schema `check_person_periods`.
     """
     sql, names = _known(tables, by, drivers, grace_days, template(_PACKAGE, "stay_periods.sql"))
     frame = tables.query(sql + template(_PACKAGE, "person_periods.sql"), **names)
@@ -97,7 +97,8 @@ def build_active(
     -------
     pandas.DataFrame
         Index ``customer_id``; ``spell``, ``started_on``, ``tenure`` (whole units completed), the
-        covariates of `build_person_periods`, and ``monthly_price`` of the running contract.
+        covariates of `build_person_periods`, and of the running contracts the ``monthly_price``
+        (their sum), ``contract_age`` (units since the start of the oldest) and ``renewal_term``.
     """
     sql, names = _known(tables, by, drivers, grace_days, template(_PACKAGE, "active.sql"))
     frame = tables.query(sql + template(_PACKAGE, "active_rows.sql"), **names)

@@ -53,9 +53,11 @@ from .kaplan_meier import KaplanMeierFit as KaplanMeierFit
 from .least_squares import LeastSquares as LeastSquares
 from .least_squares import LeastSquaresFit as LeastSquaresFit
 from .leaving import ExpectedLeavers as ExpectedLeavers
+from .leaving import attributable_shares as attributable_shares
 from .leaving import expected_leavers as expected_leavers
 from .leaving import predict_leaving as predict_leaving
 from .leaving import reasons_to_leave as reasons_to_leave
+from .leaving import standardised_risk as standardised_risk
 from .log_rank import LogRank as LogRank
 from .log_rank import LogRankFit as LogRankFit
 from .maximum_likelihood import Certificate as Certificate

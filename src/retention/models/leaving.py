@@ -19,7 +19,14 @@ from retention.estimates import normal_quantile
 from .discrete_hazard import DiscreteHazardFit
 from .hazard_cells import Floats
 
-__all__ = ["ExpectedLeavers", "expected_leavers", "predict_leaving", "reasons_to_leave"]
+__all__ = [
+    "ExpectedLeavers",
+    "attributable_shares",
+    "expected_leavers",
+    "predict_leaving",
+    "reasons_to_leave",
+    "standardised_risk",
+]
 
 _CHUNK = 50_000
 Scenario = Mapping[str, object | Sequence[object]]
@@ -40,7 +47,9 @@ def predict_leaving(
     fit : DiscreteHazardFit
         The model.
     customers : pandas.DataFrame
-        One row a customer still here: ``tenure`` (whole units completed) and the covariates.
+        One row a customer still here: ``tenure`` (whole units completed) and the covariates. A
+        column ``name@2`` holds what `name` will be in the second unit ahead, where that is known
+        (a renewal that is due then).
     horizon : int
         Units ahead, 1 or more.
     scenario : mapping of column to value, or to one value a unit ahead, optional
@@ -289,13 +298,17 @@ def _ahead(
     scenario: Scenario | None,
 ) -> Iterator[tuple[Floats, Floats]]:
     """Yield the design and the tenure of each unit ahead."""
-    if not scenario and not fit.calendar:
+    dated = {str(name).rpartition("@")[0] for name in part.columns} - {""}
+    if not scenario and not dated and not fit.calendar:
         yield from _held(fit, part, tenure, horizon)
         return
     for unit in range(1, horizon + 1):
         values: dict[str, Any] = {
             name: _at(value, unit, horizon, name) for name, value in (scenario or {}).items()
         }
+        for name in dated - set(values):
+            if f"{name}@{unit}" in part.columns:
+                values[name] = part[f"{name}@{unit}"]
         t = tenure + unit
         yield fit.rows(part.assign(**values), t), t
 
@@ -324,3 +337,113 @@ def _at(value: object, unit: int, horizon: int, name: str) -> object:
     if len(value) != horizon:
         raise ParameterError(f"scenario {name} has {len(value)} values for {horizon} units")
     return value[unit - 1]
+
+
+def standardised_risk(
+    fit: DiscreteHazardFit,
+    customers: pd.DataFrame,
+    horizon: int,
+    settings: Sequence[Mapping[str, object]],
+) -> pd.DataFrame:
+    """Return the mean risk of the same customers, were each of them as a setting says.
+
+    Parameters
+    ----------
+    fit, customers, horizon
+        As for `predict_leaving`.
+    settings : sequence of mapping of column to value
+        The first is the one the others are compared with.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By setting: ``risk`` with ``risk_low`` and ``risk_high``, and ``difference`` from the first
+        with ``low`` and ``high`` (delta method; covariates of the customers taken as given).
+    """
+    means, gradients = [], []
+    for setting in settings:
+        values: dict[str, Any] = dict(setting)
+        mean, gradient = _mean_risk(fit, customers.assign(**values), horizon)
+        means.append(mean)
+        gradients.append(gradient)
+    z = normal_quantile(fit.level)
+    rows = []
+    for mean, gradient in zip(means, gradients, strict=True):
+        half = z * float(np.sqrt(gradient @ fit.covariance @ gradient))
+        gap, slope = mean - means[0], gradient - gradients[0]
+        wide = z * float(np.sqrt(max(0.0, float(slope @ fit.covariance @ slope))))
+        rows.append((mean, max(0.0, mean - half), min(1.0, mean + half), gap, gap - wide,
+                     gap + wide))  # fmt: skip
+    names = ["risk", "risk_low", "risk_high", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _mean_risk(
+    fit: DiscreteHazardFit, customers: pd.DataFrame, horizon: int
+) -> tuple[float, Floats]:
+    total, gradient = 0.0, np.zeros(len(fit.theta))
+    for part, tenure in _chunks(customers, horizon):
+        H, slope = np.zeros(len(part)), np.zeros((len(part), len(fit.theta)))
+        for rows, t in _ahead(fit, part, tenure, horizon, None):
+            rate, change = fit.rate(rows @ fit.theta, t)
+            H += rate
+            slope += change[:, None] * rows
+        total += float(-np.expm1(-H).sum())
+        gradient += np.exp(-H) @ slope
+    return total / len(customers), gradient / len(customers)
+
+
+def attributable_shares(
+    fit: DiscreteHazardFit,
+    cells: pd.DataFrame,
+    references: Mapping[str, Mapping[str, object]],
+) -> pd.DataFrame:
+    """Return what share of those who left would, by the model, not have left at reference values.
+
+    Parameters
+    ----------
+    fit : DiscreteHazardFit
+        The model.
+    cells : pandas.DataFrame
+        Person-periods, or these counted (``n``): ``stop`` and the covariates.
+    references : mapping of name to mapping of column to value
+        What is set to what under each name; several columns make a joint share, in which their
+        interactions count once.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By name: ``share`` with ``low`` and ``high`` (delta method); negative where the covariate
+        goes with fewer leavers. Shares of single covariates do not add up to the joint one.
+
+    References
+    ----------
+    .. [1] Bruzzi, P. et al. (1985). Estimating the population attributable risk for multiple risk
+       factors. American Journal of Epidemiology 122, 904-914.
+    """
+    n = cells["n"].to_numpy(float) if "n" in cells else np.ones(len(cells))
+    tenure = cells["stop"].to_numpy(float)
+    whole, slope = _leavers(fit, cells, tenure, n)
+    rows = {}
+    z = normal_quantile(fit.level)
+    for name, setting in references.items():
+        values: dict[str, Any] = dict(setting)
+        rest, rest_slope = _leavers(fit, cells.assign(**values), tenure, n)
+        ratio = rest / whole
+        gradient = (rest_slope - ratio * slope) / whole
+        half = z * float(np.sqrt(max(0.0, float(gradient @ fit.covariance @ gradient))))
+        rows[name] = (1 - ratio, 1 - ratio - half, 1 - ratio + half)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["share", "low", "high"])
+
+
+def _leavers(
+    fit: DiscreteHazardFit, cells: pd.DataFrame, tenure: Floats, n: Floats
+) -> tuple[float, Floats]:
+    total, gradient = 0.0, np.zeros(len(fit.theta))
+    for start in range(0, len(cells), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        rows = fit.rows(cells.iloc[part], tenure[part])
+        rate, change = fit.rate(rows @ fit.theta, tenure[part])
+        total += float(n[part] @ -np.expm1(-rate))
+        gradient += (n[part] * np.exp(-rate) * change) @ rows
+    return total, gradient
