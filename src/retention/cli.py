@@ -58,18 +58,32 @@ def main() -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--name", default="", help="Of the company; the folder's if left out.")
+@click.option("--from", "files", type=click.Path(path_type=Path), help="Folder of your files.")
 @click.option("--example", help="Fill it with example data: demo, telco or scanner.")
 @click.option("--data-only", is_flag=True, help="Write an example's data and nothing else.")
 @click.option("--customers", type=click.IntRange(1), default=2000, help="Of the demo company.")
 @click.option("--seed", type=int, default=1, help="Of the demo company's chance.")
 def init(
-    folder: Path, name: str, example: str | None, data_only: bool, customers: int, seed: int
+    folder: Path,
+    name: str,
+    files: Path | None,
+    example: str | None,
+    data_only: bool,
+    customers: int,
+    seed: int,
 ) -> None:
     """Lay out a project in FOLDER: retention.toml, notebooks, data, reports."""
     from retention.reports import lay_out_project
 
     if data_only and example is None:
         raise click.UsageError("--data-only goes with --example")
+    if files is not None and example is not None:
+        raise click.UsageError("give --from or --example")
+    if files is not None:
+        lay_out_project(folder, name, files)
+        click.echo(f"{folder} is ready. Confirm in retention.toml what was proposed, then:")
+        click.echo(f"retention check --project {folder}")
+        return
     if example is None:
         lay_out_project(folder, name)
         click.echo(f"{folder} is ready. Say in retention.toml where your tables are, then:")

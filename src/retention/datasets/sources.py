@@ -17,7 +17,7 @@ from retention.project import TableSource
 
 from .text_files import read_text
 
-__all__ = ["Opened", "content_of", "files_of", "open_source"]
+__all__ = ["Opened", "content_of", "files_of", "open_source", "read_sheet"]
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,12 @@ def _dotted(name: str) -> str:
 def _excel(engine: Embedded, root: Path, source: TableSource, folder: Path) -> Opened:
     path = files_of(root, source)[0]
     relation = f"raw.{identifier(source.table)}"
-    engine.adopt(relation, _sheet(path, source))
+    engine.adopt(relation, read_sheet(path, source))
     return Opened(relation, lasting=False)
 
 
-def _sheet(path: Path, source: TableSource) -> pa.Table:
+def read_sheet(path: Path, source: TableSource) -> pa.Table:
+    """Return a sheet of a workbook; its first row that is not empty names the columns."""
     try:
         from python_calamine import CalamineError, CalamineWorkbook
     except ModuleNotFoundError as error:

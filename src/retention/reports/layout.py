@@ -8,6 +8,7 @@ from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
+from retention.datasets import propose_tables
 from retention.errors import ProjectError
 from retention.reports.articles import packaged_notebooks
 from retention.window import Period
@@ -17,7 +18,7 @@ __all__ = ["copy_notebooks", "lay_out_project"]
 FILE = "retention.toml"
 
 
-def lay_out_project(folder: Path, name: str = "") -> None:
+def lay_out_project(folder: Path, name: str = "", files_in: Path | None = None) -> None:
     """Make a folder in which `retention check`, `retention report` and JupyterLab work.
 
     Parameters
@@ -26,6 +27,8 @@ def lay_out_project(folder: Path, name: str = "") -> None:
         Made if need be. Notebooks that are there already are kept.
     name : str
         Of the company; the folder's if left out.
+    files_in : Path, optional
+        Folder of the company's files: the tables are proposed from what they look like.
 
     Raises
     ------
@@ -34,6 +37,7 @@ def lay_out_project(folder: Path, name: str = "") -> None:
     """
     if (folder / FILE).exists():
         raise ProjectError(f"{folder} has a {FILE} already; it is left as it is")
+    proposed = propose_tables(files_in, folder) if files_in is not None else ""
     copy_notebooks(folder)
     today = date.today()
     cutoff = Period.containing(today).start
@@ -41,6 +45,9 @@ def lay_out_project(folder: Path, name: str = "") -> None:
     filled = text.replace("@name@", json.dumps(name or folder.resolve().name, ensure_ascii=False))
     filled = filled.replace("@cutoff@", cutoff.isoformat())
     filled = filled.replace("@from@", cutoff.replace(year=cutoff.year - 3).isoformat())
+    if proposed:
+        head, _, _ = filled.partition("# The only table that everything needs.")
+        filled = f"{head}# Proposed from the files in {files_in}: confirm every line.\n\n{proposed}"
     (folder / FILE).write_text(filled, encoding="utf-8")
 
 
