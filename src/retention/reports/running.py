@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from retention.errors import (
     TimeLimitError,
 )
 from retention.project import Project
-from retention.reports import comparing, gates, rendering
+from retention.reports import comparing, gates, rendering, sharing, targets
 from retention.reports.articles import Article, choose_articles, find_articles
 from retention.reports.collection import Collected, collect
 from retention.reports.execution import Execution, Job, execute_all
@@ -328,15 +329,16 @@ def _build(run: _Run, executed: Path, report: Path) -> None:
     figures = comparing.key_figures(collected)
     metrics = comparing.metrics_record(run.period, collected, figures, _lead(run, collected))
     has_register = _write_register(run, report)
-    pages["index.html"] = _management(run, collected, metrics, has_register)
+    pages["index.html"], texts[sharing.SUMMARY] = _management(run, collected, metrics, has_register)
     _hold_to_gates(run, collected, pages, texts)
     for name, text in (pages | texts).items():
         (report / name).write_text(text, encoding="utf-8")
     for part in collected:
         nbformat.write(part.notebook, report / "notebooks" / f"{part.article.name}.ipynb")
     write_json(report / comparing.METRICS, metrics, sort=False)
-    if not texts:
+    if not any((report / "tables").iterdir()):
         (report / "tables").rmdir()
+    sharing.write_workbook(report / sharing.WORKBOOK, collected)
 
 
 def _write_register(run: _Run, report: Path) -> bool:
@@ -395,10 +397,13 @@ def _lead(run: _Run, collected: Sequence[Collected]) -> str:
 
 def _management(
     run: _Run, collected: Sequence[Collected], metrics: dict[str, Any], has_register: bool
-) -> str:
+) -> tuple[str, str]:
+    """Return management's page, and the same as plain text."""
     words = run.words
     figures = comparing.cards(metrics, run.history, words, run.titles)
-    page = {
+    better = {figure["key"]: figure["better"] for figure in metrics["key_figures"]}
+    estimates = sharing.estimates_of(collected)
+    page: dict[str, Any] = {
         "lead": metrics["lead"],
         "lead_change": next(
             (f"{f.name}: {f.changes[0].arrow} {f.changes[0].text}" for f in figures if f.changes),
@@ -406,14 +411,15 @@ def _management(
         ),
         "figures": figures,
         "compared": any(figure.changes for figure in figures),
-        "targets": [],
+        "targets": targets.compare_targets(run.project.targets, estimates, better, words),
         "questions": [_entry(part) for part in collected],
         "unanswered": _unanswered(run),
         "register": "customers.html" if has_register else "",
-        "files": _files(run, collected),
+        "files": _files(run, collected, has_register),
     }
     title = words("report", period=words.period(run.period))
-    return rendering.render_page("period", title=title, page=page, **_frame(run))
+    html = rendering.render_page("period", title=title, page=page, **_frame(run))
+    return html, sharing.summary_text(title, page, figures, words)
 
 
 def _entry(part: Collected) -> dict[str, Any]:
@@ -439,7 +445,7 @@ def _unanswered(run: _Run) -> list[dict[str, str]]:
     ]
 
 
-def _files(run: _Run, collected: Sequence[Collected]) -> list[dict[str, str]]:
+def _files(run: _Run, collected: Sequence[Collected], has_register: bool) -> list[dict[str, str]]:
     tables = [
         {"href": table.path, "text": table.caption or table.path}
         for part in collected
@@ -452,9 +458,14 @@ def _files(run: _Run, collected: Sequence[Collected]) -> list[dict[str, str]]:
         }
         for part in collected
     ]
+    own = {comparing.METRICS: "files_metrics", MANIFEST: "files_manifest"}
+    own |= {sharing.SUMMARY: "files_summary"}
+    if find_spec("xlsxwriter") is not None:
+        own[sharing.WORKBOOK] = "files_workbook"
+    if has_register:
+        own["customers.csv"] = "files_register"
     return [
-        {"href": comparing.METRICS, "text": run.words("files_metrics")},
-        {"href": MANIFEST, "text": run.words("files_manifest")},
+        *({"href": name, "text": run.words(key)} for name, key in own.items()),
         *notebooks,
         *tables,
     ]
