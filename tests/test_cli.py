@@ -77,7 +77,7 @@ def test_what_is_wrong_is_said_in_a_line(tmp_path, arguments, code, text):
 
 def test_periods_are_run_in_order_and_the_worst_is_told(tmp_path, monkeypatch):
     from retention.errors import DataError
-    from retention.reports.running import Outcome
+    from retention.reports import Outcome
 
     run("init", str(tmp_path / "p"))
     toml = tmp_path / "p/retention.toml"

@@ -129,6 +129,8 @@ def check(folder: Path, strict: bool, as_json: bool) -> None:
 @click.option("--jobs", type=click.IntRange(1, 64), help="Notebooks at once.")
 @click.option("--lang", help="Language of the pages: en, zh.")
 @click.option("--force", is_flag=True, help="Run even if nothing changed.")
+@click.option("--notify", "command", help="Command to run after each report.")
+@click.option("--mail", "address", help="Mail the summary by RETENTION_SMTP=host:port.")
 @click.option("--cell-limit", type=click.IntRange(1), help="Seconds a cell may take.")
 @click.option("--run-limit", type=click.IntRange(1), help="Seconds a period may take.")
 def report(
@@ -140,6 +142,8 @@ def report(
     only: str | None,
     lang: str | None,
     force: bool,
+    command: str | None,
+    address: str | None,
     **limits: int | None,
 ) -> None:
     """Make and publish reports; prints the page of each."""
@@ -158,6 +162,8 @@ def report(
     for period in periods:
         outcome = _run(project, period, order)
         code = code or outcome.exit_code
+        if outcome.status in ("published", "failed"):
+            _tell(outcome, project.name, command, address)
         if outcome.exit_code in (75, 124, 130, 143):
             break
     sys.exit(code)
@@ -224,6 +230,20 @@ def _run(project: Project, period: Period, order: Order) -> Outcome:
     return outcome
 
 
+def _tell(outcome: Outcome, company: str, command: str | None, address: str | None) -> None:
+    """Tell whoever wants to know; that it cannot be told does not undo a report."""
+    from retention.errors import TemporaryError
+    from retention.reports import notify, send_mail
+
+    try:
+        if command:
+            notify(command, outcome, company)
+        if address:
+            send_mail(address, outcome, company)
+    except TemporaryError as error:
+        click.echo(f"{outcome.period}: {error}", err=True)
+
+
 def _progress(period: Period) -> tuple[Callable[[str, int, int, float], None], Callable[[], None]]:
     """Return what tells of progress: one line that changes on a terminal, plain lines elsewhere."""
     if sys.stderr.isatty():
@@ -242,6 +262,39 @@ def _progress(period: Period) -> tuple[Callable[[str, int, int, float], None], C
             click.echo(f"{period}: {name} done in {seconds:.1f} s", err=True)
 
     return finished, lambda: None
+
+
+@main.command()
+@folder_option
+@click.option("--period", "label", required=True, help="A period with a report: 2026-10.")
+@click.option("--lang", help="Language of the pages: en, zh.")
+def render(folder: Path, label: str, lang: str | None) -> None:
+    """Render a published report anew, in the present style, without running anything."""
+    from retention.project import Project
+    from retention.reports import Order, rebuild_index, render_again
+    from retention.window import Period
+
+    project = Project.load(folder)
+    order = Order(lang=lang or str(project.report.get("language", "en")))
+    outcome = render_again(project, Period.parse(label), order)
+    rebuild_index(project, order.lang)
+    click.echo(f"{outcome.period}: {outcome.status}", err=True)
+    click.echo(outcome.page)
+
+
+@main.command()
+@click.argument("before")
+@click.argument("after")
+@folder_option
+def diff(before: str, after: str, folder: Path) -> None:
+    """Say what moved between two reports, BEFORE and AFTER, and what went in differently."""
+    from retention.project import Project
+    from retention.reports import differences
+    from retention.window import Period
+
+    project = Project.load(folder)
+    for line in differences(project, Period.parse(before), Period.parse(after)):
+        click.echo(line)
 
 
 @main.command()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from retention.reports.articles import find_articles
+from retention.reports.execution import Execution, Job, execute_all
+from retention.reports.limits import Limits, Stop
 
 PARAMETERS = 'project_dir = ".."\nperiod = ""'
 
@@ -109,3 +114,36 @@ def toy_root(tmp_path_factory, write_notebook) -> Path:
     root = tmp_path_factory.mktemp("toy")
     write_toy(root, write_notebook)
     return root
+
+
+@pytest.fixture(scope="session")
+def executed(toy_root):
+    """The notebook of the toy firm, executed once for all tests."""
+    root = toy_root
+    article = next(a for a in find_articles(root) if a.name == "stayed")
+    values = {"project_dir": ".", "period": "2026-10"}
+    job = Job(article=article, values=values, cwd=root, output=root / "executed.ipynb")
+    limits = Limits(cell_seconds=60, run_seconds=120)
+    stop = Stop(time.monotonic() + 120)
+    (result,) = execute_all([job], limits=limits, stop=stop, progress=lambda *seen: None)
+    assert result.status == "answered", result.reason
+    return job.output.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def canned(monkeypatch, executed):
+    """Runs take the notebook that was executed once, with the value the toy notebook now has."""
+
+    def execute(jobs, *, limits, stop, progress):
+        for job in jobs:
+            text = executed
+            if "Toy(0.7)" in job.article.path.read_text(encoding="utf-8"):
+                text = text.replace("80%", "70%").replace('"value": 0.8', '"value": 0.7')
+                text = text.replace('"low": 0.75', '"low": 0.65').replace(
+                    "0.8500000000000001", "0.75"
+                )
+            job.output.write_text(text, encoding="utf-8")
+        return tuple(Execution(article=job.article.name, status="answered") for job in jobs)
+
+    monkeypatch.setattr("retention.reports.running.execute_all", execute)
+    monkeypatch.setattr("retention.reports.building._write_register", lambda run, report: False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 
 import pytest
 from bs4 import BeautifulSoup
@@ -12,9 +11,6 @@ from bs4 import BeautifulSoup
 from retention.errors import DataError, NotebookError, ParameterError, ProjectError, TemporaryError
 from retention.project import Project
 from retention.reports import Archive, Order, rebuild_index, run_report
-from retention.reports.articles import find_articles
-from retention.reports.execution import Execution, Job, execute_all
-from retention.reports.limits import Limits, Stop
 from retention.reports.publishing import _exchange
 from retention.window import Period
 
@@ -33,39 +29,6 @@ def files_of(folder):
     return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-@pytest.fixture(scope="session")
-def executed(toy_root):
-    """The notebook of the toy firm, executed once for all tests."""
-    root = toy_root
-    article = next(a for a in find_articles(root) if a.name == "stayed")
-    values = {"project_dir": ".", "period": "2026-10"}
-    job = Job(article=article, values=values, cwd=root, output=root / "executed.ipynb")
-    limits = Limits(cell_seconds=60, run_seconds=120)
-    stop = Stop(time.monotonic() + 120)
-    (result,) = execute_all([job], limits=limits, stop=stop, progress=lambda *seen: None)
-    assert result.status == "answered", result.reason
-    return job.output.read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def canned(monkeypatch, executed):
-    """Runs take the notebook that was executed once, with the value the toy notebook now has."""
-
-    def execute(jobs, *, limits, stop, progress):
-        for job in jobs:
-            text = executed
-            if "Toy(0.7)" in job.article.path.read_text(encoding="utf-8"):
-                text = text.replace("80%", "70%").replace('"value": 0.8', '"value": 0.7')
-                text = text.replace('"low": 0.75', '"low": 0.65').replace(
-                    "0.8500000000000001", "0.75"
-                )
-            job.output.write_text(text, encoding="utf-8")
-        return tuple(Execution(article=job.article.name, status="answered") for job in jobs)
-
-    monkeypatch.setattr("retention.reports.running.execute_all", execute)
-    monkeypatch.setattr("retention.reports.running._write_register", lambda run, report: False)
-
-
 def test_a_report_from_notebooks_to_page(project_dir):
     outcome = run(project_dir)
     assert (outcome.status, outcome.exit_code, outcome.reason) == ("published", 0, "")
@@ -76,6 +39,8 @@ def test_a_report_from_notebooks_to_page(project_dir):
         "customers.html",
         "index.html",
         "stayed.html",
+        "summary.txt",
+        "tables.xlsx",
         "metrics.json",
         "manifest.json",
         "notebooks/stayed.ipynb",
@@ -102,9 +67,8 @@ def test_a_report_from_notebooks_to_page(project_dir):
     manifest = manifest_of(folder)
     assert (manifest["status"], manifest["revision"]) == ("published", 1)
     assert manifest["parameters"]["stayed"] == {"project_dir": ".", "period": "2026-10"}
-    assert str(project_dir) not in "".join(
-        path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()
-    )
+    here = str(project_dir).encode()
+    assert not any(here in content for content in files_of(folder).values())
     assert not list((project_dir / "reports/.staging").iterdir())
 
 

@@ -22,6 +22,8 @@ class NumberTexts:
     """An estimate in printed pieces; empty where there is nothing to print."""
 
     value: str
+    low: str
+    high: str
     interval: str
     unit: str
     basis: str
@@ -70,12 +72,14 @@ def number_texts(estimate: Estimate) -> NumberTexts:
     if estimate.events is not None:
         basis += f", {estimate.events:,} events"
     if estimate.value is None:
-        return NumberTexts(MISSING, "", unit, basis, estimate.why)
+        return NumberTexts(MISSING, "", "", "", unit, basis, estimate.why)
     numbers = [x for x in (estimate.value, estimate.low, estimate.high) if x is not None]
     width = max(map(abs, numbers))
     texts = [format_number(x, estimate.unit, width=width) for x in numbers]
-    interval = f"{texts[1]} to {texts[2]}" if len(texts) == 3 else ""
-    return NumberTexts(texts[0], interval, unit, basis, "")
+    if len(texts) == 1:
+        return NumberTexts(texts[0], "", "", "", unit, basis, "")
+    low, high = texts[1:]
+    return NumberTexts(texts[0], low, high, f"{low} to {high}", unit, basis, "")
 
 
 def format_cell(value: Any) -> str:

@@ -5,11 +5,14 @@ from .articles import find_articles as find_articles
 from .articles import packaged_notebooks as packaged_notebooks
 from .data_check import DataCheck as DataCheck
 from .data_check import check_tables as check_tables
+from .differences import differences as differences
 from .layout import copy_notebooks as copy_notebooks
 from .layout import lay_out_project as lay_out_project
 from .limits import Limits as Limits
 from .machine import Finding as Finding
 from .machine import examine_machine as examine_machine
+from .orders import Order as Order
+from .orders import Outcome as Outcome
 from .parameters import Parameter as Parameter
 from .parameters import bind_parameters as bind_parameters
 from .parameters import read_parameters as read_parameters
@@ -17,7 +20,8 @@ from .periods import due_periods as due_periods
 from .periods import latest_period as latest_period
 from .periods import local_today as local_today
 from .publishing import Archive as Archive
-from .running import Order as Order
-from .running import Outcome as Outcome
+from .rendering_again import render_again as render_again
 from .running import run_report as run_report
 from .schedules import schedule_recipe as schedule_recipe
+from .sharing import notify as notify
+from .sharing import send_mail as send_mail

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from retention.errors import ProjectError
 from retention.estimates import Estimate
@@ -40,7 +41,7 @@ def differences(project: Project, before: Period, after: Period) -> Iterator[str
         if manifest is None or metrics is None:
             raise ProjectError(f"{period} has no published report; make it with --period {period}")
         found[period] = (manifest, numbers(metrics))
-    causes = what_changed(found[before][0], found[after][0])
+    causes = what_changed(_timeless(found[before][0]), _timeless(found[after][0]))
     yield f"{before} -> {after}"
     for part, names in causes.items():
         yield f"  {part}: {', '.join(names)}"
@@ -54,6 +55,15 @@ def differences(project: Project, before: Period, after: Period) -> Iterator[str
         else:
             was, now = Estimate(**old[key]), Estimate(**new[key])
             yield from _moved(key, was, now, words.period(before), words)
+
+
+def _timeless(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest without what must differ between two periods."""
+    values = {
+        notebook: {name: value for name, value in given.items() if name != "period"}
+        for notebook, given in manifest["parameters"].items()
+    }
+    return manifest | {"parameters": values, "compared": {}}
 
 
 def _moved(key: str, was: Estimate, now: Estimate, when: str, words: Words) -> Iterator[str]:

@@ -191,7 +191,8 @@ def answer_to_html(record: dict[str, Any], words: Words) -> str:
             f'<th scope="col"{_number(key)}>{words(f"estimate_{key}")}</th>' for key in keys
         )
         rows = "\n".join(
-            _estimate_row(name, Estimate(**record["estimates"][name])) for name in record["order"]
+            _estimate_row(name, Estimate(**record["estimates"][name]), words)
+            for name in record["order"]
         )
         lines += [
             f"<details><summary>{words('numbers')} ({len(record['estimates'])})</summary>",
@@ -205,13 +206,13 @@ def _number(key: str) -> str:
     return ' class="number"' if key in ("value", "interval") else ""
 
 
-def _estimate_row(name: str, estimate: Estimate) -> str:
+def _estimate_row(name: str, estimate: Estimate, words: Words) -> str:
     texts = number_texts(estimate)
-    basis = f"{texts.basis}; {estimate.method}" if not texts.why else texts.why
+    basis = f"{words.basis(estimate)}; {estimate.method}" if not texts.why else texts.why
     cells = (
         f'<th scope="row">{escape(readable(name))}</th>',
         f'<td class="number">{escape(texts.value)}</td>',
-        f'<td class="number">{escape(texts.interval)}</td>',
+        f'<td class="number">{escape(words.interval(texts))}</td>',
         f"<td>{escape(texts.unit)}</td>",
         f"<td>{escape(basis)}</td>",
         f"<td>{estimate.grade}</td>",

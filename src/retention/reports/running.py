@@ -5,11 +5,9 @@ from __future__ import annotations
 import errno
 import shutil
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +15,17 @@ from retention.errors import (
     DataError,
     GateError,
     InterruptedRunError,
-    MissingTableError,
-    NotEnoughDataError,
     ParameterError,
     RetentionError,
     TemporaryError,
     TimeLimitError,
 )
 from retention.project import Project
-from retention.reports import comparing, gates, rendering, sharing, targets
+from retention.reports import comparing, rendering
 from retention.reports.articles import Article, choose_articles, find_articles
-from retention.reports.collection import Collected, collect
+from retention.reports.building import build, frame
 from retention.reports.execution import Execution, Job, execute_all
-from retention.reports.limits import Limits, Stop, stop_on_signals
+from retention.reports.limits import Stop, stop_on_signals
 from retention.reports.manifest import (
     MANIFEST,
     code_hash,
@@ -43,80 +39,13 @@ from retention.reports.manifest import (
     what_changed,
     write_json,
 )
+from retention.reports.orders import Order, Outcome, Run, Told
 from retention.reports.parameters import bind_parameters
 from retention.reports.publishing import Archive
-from retention.reports.wording import Words, words_in
+from retention.reports.wording import words_in
 from retention.window import Period
 
-__all__ = ["Order", "Outcome", "run_report"]
-
-Told = Callable[[str, int, int, float], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What is asked of a run.
-
-    Parameters
-    ----------
-    only : tuple of str
-        Notebooks; empty for all.
-    lang : str
-        Language of the pages.
-    force : bool
-        Run even if nothing changed.
-    limits : Limits
-        Time limits and notebooks at once.
-    """
-
-    only: tuple[str, ...] = ()
-    lang: str = "en"
-    force: bool = False
-    limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a run ended.
-
-    Parameters
-    ----------
-    period : Period
-        Of the report.
-    status : str
-        ``published``, ``up to date``, ``unchanged`` (run again, same result) or ``failed``.
-    exit_code : int
-        For the command line.
-    page : Path or None
-        Management's page, or the failure page.
-    reason : str
-        Why it failed.
-    """
-
-    period: Period
-    status: str
-    exit_code: int = 0
-    page: Path | None = None
-    reason: str = ""
-
-
-@dataclass
-class _Run:
-    """One run in hand: what it was asked, and what it has found so far."""
-
-    project: Project
-    period: Period
-    order: Order
-    archive: Archive
-    words: Words
-    started: datetime
-    answerable: tuple[Article, ...]
-    lacking: dict[str, str]
-    values: dict[str, dict[str, Any]]
-    manifest: dict[str, Any]
-    history: comparing.History
-    executions: tuple[Execution, ...] = ()
-    titles: dict[str, str] = field(default_factory=dict)
+__all__ = ["publish", "run_report"]
 
 
 def run_report(
@@ -184,7 +113,7 @@ def _check_period(project: Project, period: Period) -> None:
         )
 
 
-def _prepare(project: Project, period: Period, order: Order, archive: Archive) -> _Run:
+def _prepare(project: Project, period: Period, order: Order, archive: Archive) -> Run:
     """Settle everything that can be settled before a kernel starts."""
     only = order.only or tuple(project.report.get("only", ()))
     articles = choose_articles(find_articles(project.root), only)
@@ -194,7 +123,7 @@ def _prepare(project: Project, period: Period, order: Order, archive: Archive) -
         a.name: bind_parameters(a.parameters, _given(project, period, a), a.name) for a in articles
     }
     history = comparing.History(archive, period)
-    run = _Run(
+    run = Run(
         project=project,
         period=period,
         order=order,
@@ -224,7 +153,7 @@ def _given(project: Project, period: Period, article: Article) -> dict[str, Any]
     return given | {name: value for name, value in decided.items() if name in names}
 
 
-def _facts(run: _Run, articles: Sequence[Article]) -> dict[str, Any]:
+def _facts(run: Run, articles: Sequence[Article]) -> dict[str, Any]:
     """Return everything that decides what the report says, and one key over it."""
     versions = package_versions()
     facts: dict[str, Any] = {
@@ -251,7 +180,7 @@ def _facts(run: _Run, articles: Sequence[Article]) -> dict[str, Any]:
     return {"schema": 1, "key": key_of(facts), **facts}
 
 
-def _is_up_to_date(run: _Run, published: Mapping[str, Any] | None) -> bool:
+def _is_up_to_date(run: Run, published: Mapping[str, Any] | None) -> bool:
     if published is None or published.get("key") != run.manifest["key"]:
         return False
     if any(value.startswith("not a file") for value in run.manifest["inputs"].values()):
@@ -263,7 +192,7 @@ def _is_up_to_date(run: _Run, published: Mapping[str, Any] | None) -> bool:
 
 
 def _make(
-    run: _Run, staging: Path, stop: Stop, published: Mapping[str, Any] | None, told: Told
+    run: Run, staging: Path, stop: Stop, published: Mapping[str, Any] | None, told: Told
 ) -> Outcome:
     executed = staging / "executed"
     executed.mkdir()
@@ -276,9 +205,9 @@ def _make(
         )
         _raise_worst(run)
         report = staging / "report"
-        _build(run, executed, report)
+        build(run, executed, report)
         stop.check()
-        return _publish(run, report, published)
+        return publish(run, report, published)
     except RetentionError as error:
         return _fail(run, staging, error)
     except OSError:
@@ -287,7 +216,7 @@ def _make(
         return _fail(run, staging, error)
 
 
-def _job(run: _Run, article: Article, executed: Path) -> Job:
+def _job(run: Run, article: Article, executed: Path) -> Job:
     return Job(
         article=article,
         values=run.values[article.name],
@@ -304,7 +233,7 @@ class _NotebooksFailedError(RetentionError):
         self.code = code
 
 
-def _raise_worst(run: _Run) -> None:
+def _raise_worst(run: Run) -> None:
     bad = [execution for execution in run.executions if execution.exit_code]
     if bad:
         names = ", ".join(execution.article for execution in bad)
@@ -316,165 +245,10 @@ def _raise_worst(run: _Run) -> None:
         )
 
 
-def _build(run: _Run, executed: Path, report: Path) -> None:
-    """Write every file of the report but the manifest, and hold it to the gates."""
-    import nbformat
-
-    done = {e.article for e in run.executions if e.status == "answered"}
-    collected = [collect(executed / f"{a.name}.ipynb", a) for a in run.answerable if a.name in done]
-    for folder in ("notebooks", "tables"):
-        (report / folder).mkdir(parents=True)
-    texts = {table.path: table.csv for part in collected for table in part.tables}
-    pages = {f"{p.article.name}.html": _question(run, p) for p in collected}
-    figures = comparing.key_figures(collected)
-    metrics = comparing.metrics_record(run.period, collected, figures, _lead(run, collected))
-    has_register = _write_register(run, report)
-    pages["index.html"], texts[sharing.SUMMARY] = _management(run, collected, metrics, has_register)
-    _hold_to_gates(run, collected, pages, texts)
-    for name, text in (pages | texts).items():
-        (report / name).write_text(text, encoding="utf-8")
-    for part in collected:
-        nbformat.write(part.notebook, report / "notebooks" / f"{part.article.name}.ipynb")
-    write_json(report / comparing.METRICS, metrics, sort=False)
-    if not any((report / "tables").iterdir()):
-        (report / "tables").rmdir()
-    sharing.write_workbook(report / sharing.WORKBOOK, collected)
-
-
-def _write_register(run: _Run, report: Path) -> bool:
-    """Write the register of customers, unless the data are too few for one."""
-    from retention.reports.register import write_register  # brings pandas and DuckDB
-
-    try:
-        return write_register(
-            run.project, run.period, report, made_with=str(_frame(run)["made_with"])
-        )
-    except (MissingTableError, NotEnoughDataError):
-        return False
-
-
-def _hold_to_gates(
-    run: _Run, collected: Sequence[Collected], pages: dict[str, str], texts: dict[str, str]
-) -> None:
-    checked = (
-        *gates.check_numbers(collected, run.project.minimum_n),
-        *gates.check_pages(pages, gates.size_limit(run.project.report)),
-        gates.check_personal(pages | texts),
-    )
-    run.manifest["gates"] = [
-        {"name": gate.name, "passed": gate.passed, "faults": list(gate.faults)} for gate in checked
-    ]
-    faults = [f"{gate.name}: {fault}" for gate in checked for fault in gate.faults]
-    if faults:
-        raise GateError("; ".join(faults[:5]) + (f"; {len(faults) - 5} more" if faults[5:] else ""))
-
-
-def _frame(run: _Run) -> dict[str, Any]:
-    """Return what every page of the period says about itself; nothing that changes by the hour."""
-    words = run.words
-    return {
-        "words": words,
-        "company": str(run.project.report.get("title") or run.project.name),
-        "period": run.period,
-        "data_until": run.period.last_day.isoformat(),
-        "made_with": words(
-            "made_with",
-            version=run.manifest["version"],
-            code=run.manifest["code"][:10],
-            inputs=key_of(run.manifest["inputs"])[:10],
-        ),
-    }
-
-
-def _question(run: _Run, part: Collected) -> str:
-    return rendering.render_question(part, **_frame(run))
-
-
-def _lead(run: _Run, collected: Sequence[Collected]) -> str:
-    headlines = [answer.headline for part in collected for answer in part.answers]
-    return headlines[0] if headlines else ""
-
-
-def _management(
-    run: _Run, collected: Sequence[Collected], metrics: dict[str, Any], has_register: bool
-) -> tuple[str, str]:
-    """Return management's page, and the same as plain text."""
-    words = run.words
-    figures = comparing.cards(metrics, run.history, words, run.titles)
-    better = {figure["key"]: figure["better"] for figure in metrics["key_figures"]}
-    estimates = sharing.estimates_of(collected)
-    page: dict[str, Any] = {
-        "lead": metrics["lead"],
-        "lead_change": next(
-            (f"{f.name}: {f.changes[0].arrow} {f.changes[0].text}" for f in figures if f.changes),
-            "",
-        ),
-        "figures": figures,
-        "compared": any(figure.changes for figure in figures),
-        "targets": targets.compare_targets(run.project.targets, estimates, better, words),
-        "questions": [_entry(part) for part in collected],
-        "unanswered": _unanswered(run),
-        "register": "customers.html" if has_register else "",
-        "files": _files(run, collected, has_register),
-    }
-    title = words("report", period=words.period(run.period))
-    html = rendering.render_page("period", title=title, page=page, **_frame(run))
-    return html, sharing.summary_text(title, page, figures, words)
-
-
-def _entry(part: Collected) -> dict[str, Any]:
-    cautions = dict.fromkeys(text for answer in part.answers for text in answer.cautions)
-    return {
-        "href": f"{part.article.name}.html",
-        "title": part.article.title,
-        "question": part.article.question,
-        "headlines": list(dict.fromkeys(answer.headline for answer in part.answers)),
-        "cautions": list(cautions),
-    }
-
-
-def _unanswered(run: _Run) -> list[dict[str, str]]:
-    missing = [
-        {"title": run.titles[name], "reason": run.words("missing_tables", tables=tables)}
-        for name, tables in run.lacking.items()
-    ]
-    return missing + [
-        {"title": run.titles[e.article], "reason": e.reason.partition(": ")[2] or e.reason}
-        for e in run.executions
-        if e.status == "unanswered"
-    ]
-
-
-def _files(run: _Run, collected: Sequence[Collected], has_register: bool) -> list[dict[str, str]]:
-    tables = [
-        {"href": table.path, "text": table.caption or table.path}
-        for part in collected
-        for table in part.tables
-    ]
-    notebooks = [
-        {
-            "href": f"notebooks/{part.article.name}.ipynb",
-            "text": f"{run.words('files_notebooks')}: {part.article.title}",
-        }
-        for part in collected
-    ]
-    own = {comparing.METRICS: "files_metrics", MANIFEST: "files_manifest"}
-    own |= {sharing.SUMMARY: "files_summary"}
-    if find_spec("xlsxwriter") is not None:
-        own[sharing.WORKBOOK] = "files_workbook"
-    if has_register:
-        own["customers.csv"] = "files_register"
-    return [
-        *({"href": name, "text": run.words(key)} for name, key in own.items()),
-        *notebooks,
-        *tables,
-    ]
-
-
 # ending -------------------------------------------------------------------------------------------
 
 
-def _account(run: _Run, status: str, exit_code: int) -> dict[str, Any]:
+def _account(run: Run, status: str, exit_code: int) -> dict[str, Any]:
     """Return the manifest: the facts, how it ended, and what it took."""
     return run.manifest | {
         "status": status,
@@ -497,7 +271,8 @@ def _account(run: _Run, status: str, exit_code: int) -> dict[str, Any]:
     }
 
 
-def _publish(run: _Run, report: Path, published: Mapping[str, Any] | None) -> Outcome:
+def publish(run: Run, report: Path, published: Mapping[str, Any] | None) -> Outcome:
+    """Put a finished report in its place, as a revision if it differs from what is there."""
     archive, period = run.archive, run.period
     manifest = _account(run, "published", 0)
     manifest["outputs"] = outputs_of(report)
@@ -542,7 +317,7 @@ def _exit_code(error: BaseException) -> int:
     return error.exit_code if isinstance(error, RetentionError) else 1
 
 
-def _fail(run: _Run, staging: Path, error: Exception) -> Outcome:
+def _fail(run: Run, staging: Path, error: Exception) -> Outcome:
     """Leave a failure page, the executed notebooks and a manifest for the analyst."""
     code = _exit_code(error)
     reason = str(error) if isinstance(error, RetentionError) else f"{type(error).__name__}: {error}"
@@ -559,7 +334,7 @@ def _fail(run: _Run, staging: Path, error: Exception) -> Outcome:
         title=run.words("failure_title"),
         reason=reason,
         entries=[_failure_entry(e, folder) for e in run.executions if e.status != "answered"],
-        **_frame(run),
+        **frame(run),
     )
     (folder / "failure.html").write_text(page, encoding="utf-8")
     write_json(folder / MANIFEST, manifest)

@@ -41,7 +41,7 @@ def summary_text(
         lines.append(f"* {figure.name}: {figure.value} {figure.unit}{interval}".rstrip())
         lines += [f"  {change.arrow} {change.text}" for change in figure.changes]
     if page["targets"]:
-        lines += ["", words("targets"), *(f"* {target['text']}" for target in page["targets"])]
+        lines += ["", words("targets"), *(f"* {target.text}" for target in page["targets"])]
     lines += ["", words("questions")]
     for entry in page["questions"]:
         lines += [f"* {entry['title']}", *(f"  {headline}" for headline in entry["headlines"])]
@@ -195,9 +195,9 @@ def send_mail(to: str, outcome: Outcome, company: str) -> None:
         raise ParameterError(f"no mail can be sent to {to!r}: {error}") from error
     message.set_content(_body(outcome))
     if outcome.page is not None and outcome.page.exists():
-        content = outcome.page.read_bytes()
+        content = outcome.page.read_text(encoding="utf-8")
         name = f"{outcome.period}-{outcome.page.name}"
-        message.add_attachment(content, maintype="text", subtype="html", filename=name)
+        message.add_attachment(content, subtype="html", filename=name)
     try:
         with smtplib.SMTP(host, int(port or "25"), timeout=60) as connection:
             if user := os.environ.get("RETENTION_SMTP_USER"):

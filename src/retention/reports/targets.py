@@ -80,5 +80,5 @@ def _line(name: str, wanted: float, estimate: Estimate, better: str, words: Word
         key, tone = "target_met", "good"
     elif max(reached) < 0:
         key, tone = "target_missed", "bad"
-    interval = texts.interval or texts.value
+    interval = words.interval(texts) or texts.value
     return TargetLine(words(key, name=name, value=value, goal=goal, interval=interval), tone)

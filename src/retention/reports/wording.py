@@ -6,9 +6,14 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from retention.errors import ParameterError
+from retention.estimates import Estimate
 from retention.window import Period
+
+if TYPE_CHECKING:
+    from retention.exhibits.numbers import NumberTexts
 
 __all__ = ["Words", "languages", "words_in"]
 
@@ -31,6 +36,17 @@ class Words:
         'Report for October 2026'
         """
         return self.texts[key].format(**values) if values else self.texts[key]
+
+    def interval(self, texts: NumberTexts) -> str:
+        """Return an interval as it is printed; empty where there is none."""
+        return self("interval_of", low=texts.low, high=texts.high) if texts.low else ""
+
+    def basis(self, estimate: Estimate) -> str:
+        """Return what a number rests on: customers, and events where it is about events."""
+        counts = {"n": f"{estimate.n:,}"}
+        if estimate.events is None:
+            return self("basis", **counts)
+        return self("basis_events", events=f"{estimate.events:,}", **counts)
 
     def period(self, period: Period) -> str:
         """Return a period as a reader would write it.

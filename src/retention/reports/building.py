@@ -1,0 +1,189 @@
+"""Executed notebooks -> every file of a report but its manifest, held to the gates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from retention.errors import GateError, MissingTableError, NotEnoughDataError
+from retention.reports import comparing, gates, rendering, sharing, targets
+from retention.reports.collection import Collected, collect
+from retention.reports.manifest import MANIFEST, key_of, write_json
+from retention.reports.orders import Run
+
+__all__ = ["build", "frame"]
+
+
+def build(run: Run, executed: Path, report: Path, *, has_register: bool | None = None) -> None:
+    """Write every file of a report but its manifest.
+
+    Parameters
+    ----------
+    run : Run
+        What is known of it.
+    executed : Path
+        Folder of the executed notebooks.
+    report : Path
+        Folder of the report in hand.
+    has_register : bool, optional
+        Whether the register of customers is there already; it is made if this is left out.
+
+    Raises
+    ------
+    GateError
+        If what would be published breaks a rule; nothing is to be published then.
+    """
+    import nbformat
+
+    done = {e.article for e in run.executions if e.status == "answered"}
+    collected = [collect(executed / f"{a.name}.ipynb", a) for a in run.answerable if a.name in done]
+    for folder in ("notebooks", "tables"):
+        (report / folder).mkdir(parents=True)
+    texts = {table.path: table.csv for part in collected for table in part.tables}
+    pages = {f"{p.article.name}.html": _question(run, p) for p in collected}
+    figures = comparing.key_figures(collected)
+    metrics = comparing.metrics_record(run.period, collected, figures, _lead(run, collected))
+    if has_register is None:
+        has_register = _write_register(run, report)
+    pages["index.html"], texts[sharing.SUMMARY] = _management(run, collected, metrics, has_register)
+    _hold_to_gates(run, collected, pages, texts)
+    for name, text in (pages | texts).items():
+        (report / name).write_text(text, encoding="utf-8")
+    for part in collected:
+        nbformat.write(part.notebook, report / "notebooks" / f"{part.article.name}.ipynb")
+    write_json(report / comparing.METRICS, metrics, sort=False)
+    if not any((report / "tables").iterdir()):
+        (report / "tables").rmdir()
+    sharing.write_workbook(report / sharing.WORKBOOK, collected)
+
+
+def _write_register(run: Run, report: Path) -> bool:
+    """Write the register of customers, unless the data are too few for one."""
+    from retention.reports.register import write_register  # brings pandas and DuckDB
+
+    try:
+        return write_register(
+            run.project, run.period, report, made_with=str(frame(run)["made_with"])
+        )
+    except (MissingTableError, NotEnoughDataError):
+        return False
+
+
+def _hold_to_gates(
+    run: Run, collected: Sequence[Collected], pages: dict[str, str], texts: dict[str, str]
+) -> None:
+    checked = (
+        *gates.check_numbers(collected, run.project.minimum_n),
+        *gates.check_pages(pages, gates.size_limit(run.project.report)),
+        gates.check_personal(pages | texts),
+    )
+    run.manifest["gates"] = [
+        {"name": gate.name, "passed": gate.passed, "faults": list(gate.faults)} for gate in checked
+    ]
+    faults = [f"{gate.name}: {fault}" for gate in checked for fault in gate.faults]
+    if faults:
+        raise GateError("; ".join(faults[:5]) + (f"; {len(faults) - 5} more" if faults[5:] else ""))
+
+
+def frame(run: Run) -> dict[str, Any]:
+    """Return what every page of the period says about itself; nothing that changes by the hour."""
+    words = run.words
+    return {
+        "words": words,
+        "company": str(run.project.report.get("title") or run.project.name),
+        "period": run.period,
+        "data_until": run.period.last_day.isoformat(),
+        "made_with": words(
+            "made_with",
+            version=run.manifest["version"],
+            code=run.manifest["code"][:10],
+            inputs=key_of(run.manifest["inputs"])[:10],
+        ),
+    }
+
+
+def _question(run: Run, part: Collected) -> str:
+    return rendering.render_question(part, **frame(run))
+
+
+def _lead(run: Run, collected: Sequence[Collected]) -> str:
+    headlines = [answer.headline for part in collected for answer in part.answers]
+    return headlines[0] if headlines else ""
+
+
+def _management(
+    run: Run, collected: Sequence[Collected], metrics: dict[str, Any], has_register: bool
+) -> tuple[str, str]:
+    """Return management's page, and the same as plain text."""
+    words = run.words
+    figures = comparing.cards(metrics, run.history, words, run.titles)
+    better = {figure["key"]: figure["better"] for figure in metrics["key_figures"]}
+    estimates = sharing.estimates_of(collected)
+    page: dict[str, Any] = {
+        "lead": metrics["lead"],
+        "lead_change": next(
+            (f"{f.name}: {f.changes[0].arrow} {f.changes[0].text}" for f in figures if f.changes),
+            "",
+        ),
+        "figures": figures,
+        "compared": any(figure.changes for figure in figures),
+        "targets": targets.compare_targets(run.project.targets, estimates, better, words),
+        "questions": [_entry(part) for part in collected],
+        "unanswered": _unanswered(run),
+        "register": "customers.html" if has_register else "",
+        "files": _files(run, collected, has_register),
+    }
+    title = words("report", period=words.period(run.period))
+    html = rendering.render_page("period", title=title, page=page, **frame(run))
+    return html, sharing.summary_text(title, page, figures, words)
+
+
+def _entry(part: Collected) -> dict[str, Any]:
+    cautions = dict.fromkeys(text for answer in part.answers for text in answer.cautions)
+    return {
+        "href": f"{part.article.name}.html",
+        "title": part.article.title,
+        "question": part.article.question,
+        "headlines": list(dict.fromkeys(answer.headline for answer in part.answers)),
+        "cautions": list(cautions),
+    }
+
+
+def _unanswered(run: Run) -> list[dict[str, str]]:
+    missing = [
+        {"title": run.titles[name], "reason": run.words("missing_tables", tables=tables)}
+        for name, tables in run.lacking.items()
+    ]
+    return missing + [
+        {"title": run.titles[e.article], "reason": e.reason.partition(": ")[2] or e.reason}
+        for e in run.executions
+        if e.status == "unanswered"
+    ]
+
+
+def _files(run: Run, collected: Sequence[Collected], has_register: bool) -> list[dict[str, str]]:
+    tables = [
+        {"href": table.path, "text": table.caption or table.path}
+        for part in collected
+        for table in part.tables
+    ]
+    notebooks = [
+        {
+            "href": f"notebooks/{part.article.name}.ipynb",
+            "text": f"{run.words('files_notebooks')}: {part.article.title}",
+        }
+        for part in collected
+    ]
+    own = {comparing.METRICS: "files_metrics", MANIFEST: "files_manifest"}
+    own |= {sharing.SUMMARY: "files_summary"}
+    if find_spec("xlsxwriter") is not None:
+        own[sharing.WORKBOOK] = "files_workbook"
+    if has_register:
+        own["customers.csv"] = "files_register"
+    return [
+        *({"href": name, "text": run.words(key)} for name, key in own.items()),
+        *notebooks,
+        *tables,
+    ]

@@ -1,0 +1,88 @@
+"""What is asked of a run, what is known of it while it lasts, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from retention.project import Project
+from retention.reports.articles import Article
+from retention.reports.comparing import History
+from retention.reports.execution import Execution
+from retention.reports.limits import Limits
+from retention.reports.publishing import Archive
+from retention.reports.wording import Words
+from retention.window import Period
+
+__all__ = ["Order", "Outcome", "Run", "Told"]
+
+Told = Callable[[str, int, int, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is asked of a run.
+
+    Parameters
+    ----------
+    only : tuple of str
+        Notebooks; empty for all.
+    lang : str
+        Language of the pages.
+    force : bool
+        Run even if nothing changed.
+    limits : Limits
+        Time limits and notebooks at once.
+    """
+
+    only: tuple[str, ...] = ()
+    lang: str = "en"
+    force: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a run ended.
+
+    Parameters
+    ----------
+    period : Period
+        Of the report.
+    status : str
+        ``published``, ``up to date``, ``unchanged`` (run again, same result) or ``failed``.
+    exit_code : int
+        For the command line.
+    page : Path or None
+        Management's page, or the failure page.
+    reason : str
+        Why it failed.
+    """
+
+    period: Period
+    status: str
+    exit_code: int = 0
+    page: Path | None = None
+    reason: str = ""
+
+
+@dataclass
+class Run:
+    """One run in hand: what it was asked, and what it has found so far."""
+
+    project: Project
+    period: Period
+    order: Order
+    archive: Archive
+    words: Words
+    started: datetime
+    answerable: tuple[Article, ...]
+    lacking: dict[str, str]
+    values: dict[str, dict[str, Any]]
+    manifest: dict[str, Any]
+    history: History
+    executions: tuple[Execution, ...] = ()
+    titles: dict[str, str] = field(default_factory=dict)
