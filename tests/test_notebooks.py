@@ -31,6 +31,10 @@ def source_of(cell: dict) -> str:
     return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
 
 
+def _is_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
 @pytest.fixture(scope="module")
 def articles() -> dict[str, Article]:
     return {article.name: article for article in find_articles(ROOT)}
@@ -65,9 +69,12 @@ def test_the_parameters_have_working_defaults(path, articles):
 def test_cells_are_short_and_hold_no_logic(path):
     for cell in cells_of(path):
         source = source_of(cell)
-        lines = [line for line in source.splitlines() if line.strip()]
-        assert len(lines) <= MOST_LINES, source
-        for node in ast.walk(ast.parse(source)):
+        tree = ast.parse(source)
+        lines = sum(bool(line.strip()) for line in source.splitlines())
+        # an import that the formatter spread over lines is one
+        lines -= sum((n.end_lineno or n.lineno) - n.lineno for n in tree.body if _is_import(n))
+        assert lines <= MOST_LINES, source
+        for node in ast.walk(tree):
             assert not isinstance(node, BANNED), ast.unparse(node)
 
 
@@ -78,7 +85,8 @@ def test_a_cell_shows_one_exhibit(path):
         shown = [
             node
             for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "show"
+            if isinstance(node, ast.Call)
+            and "show" in (getattr(node.func, "id", ""), getattr(node.func, "attr", ""))
         ]
         assert len(shown) <= 1, source_of(cell)
         last = tree.body[-1] if tree.body else None

@@ -115,10 +115,10 @@ def test_a_fault_does_not_repeat_the_person():
     )
 
 
-def collected(estimates, headline="80 % stayed", key_figures=None) -> Collected:
+def collected(estimates, headline="80 % stayed", key_figures=None, others=()) -> Collected:
     article = Article(
         name="stayed", path=Path("stayed.ipynb"), title="a", question="b?",
-        key_figures=key_figures or {},
+        key_figures=key_figures or {}, not_customers=frozenset(others),
     )  # fmt: skip
     answer = AnswerRecord(
         article="stayed", name="toy", headline=headline, cautions=(), estimates=estimates
@@ -153,6 +153,11 @@ def test_unsound_numbers_are_stopped(change, name, text):
     assert list(found) == [name]
     assert text in found[name][0]
     assert found[name][0].startswith("stayed: toy: stayed")
+
+
+def test_a_count_of_firms_is_no_small_cell():
+    part = collected({"stayed": GOOD | {"n": 4}}, others=["stayed"])
+    assert faults(check_numbers([part], 20)) == {}
 
 
 def test_what_must_be_there_must_be_there():

@@ -36,7 +36,11 @@ class Article:
         Place in the report; the smallest comes first.
     key_figures : mapping of str to str
         Numbers of record that belong on management's page, each with which way is good:
-        ``higher``, ``lower`` or empty. Where none is named it is the first of each answer.
+        ``higher``, ``lower`` or empty. One that may be absent ends with a question mark. Where none
+        is named it is the first number of the first answer.
+    not_customers : frozenset of str
+        Numbers of record whose n counts firms, branches or periods, not persons: the rule on small
+        cells is not about them.
     parameters : tuple of Parameter
         What the parameters cell holds.
     """
@@ -48,6 +52,7 @@ class Article:
     needs: tuple[str, ...] = ()
     order: int = 100
     key_figures: dict[str, str] = field(default_factory=dict)
+    not_customers: frozenset[str] = frozenset()
     parameters: tuple[Parameter, ...] = ()
 
     def lacks(self, tables: Collection[str]) -> tuple[str, ...]:
@@ -97,6 +102,7 @@ def read_article(path: Path) -> Article:
         question=question,
         needs=tuple(map(str, about.get("needs", ()))),
         order=int(about.get("order", 100)),
+        not_customers=frozenset(map(str, about.get("not_customers", ()))),
         key_figures=_key_figures(about.get("key_figures", {}), path.name),
         parameters=read_parameters(_parameters_cell(cells, path.name), path.name),
     )

@@ -117,12 +117,12 @@ def key_figures(collected: Sequence[Collected]) -> list[tuple[str, str]]:
 
 
 def _named(article: Article, answers: Sequence[AnswerRecord]) -> list[tuple[str, str]]:
-    return [
-        (f"{answer.name}/{name}", better)
-        for name, better in article.key_figures.items()
-        for answer in answers[:]
-        if name in answer.estimates
-    ]
+    found = []
+    for name, better in article.key_figures.items():
+        plain = name.rstrip("?")
+        having = [answer.name for answer in answers if plain in answer.estimates]
+        found += [(f"{having[0]}/{plain}", better)] if having else []
+    return found
 
 
 def _first(answers: Sequence[AnswerRecord]) -> list[tuple[str, str]]:

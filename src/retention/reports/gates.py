@@ -206,12 +206,19 @@ def check_numbers(collected: Sequence[Collected], minimum_n: int) -> tuple[Gate,
         for answer in part.answers:
             where = f"{part.article.name}: {answer.name}"
             names |= answer.estimates.keys()
-            small += [f"{where}: {fault}" for fault in _small(answer.estimates, minimum_n)]
+            of_customers = {
+                name: record
+                for name, record in answer.estimates.items()
+                if name not in part.article.not_customers
+            }
+            small += [f"{where}: {fault}" for fault in _small(of_customers, minimum_n)]
             unsound += [f"{where}: {fault}" for fault in _unsound(answer.estimates)]
             if not answer.headline.strip() or re.search(r"\b(nan|inf|None)\b", answer.headline):
                 empty.append(f"{where}: {answer.headline!r}")
         absent += [
-            f"{part.article.name}: {name}" for name in part.article.key_figures if name not in names
+            f"{part.article.name}: {name}"
+            for name in part.article.key_figures
+            if not name.endswith("?") and name not in names
         ]
     return (
         Gate("numbers finite and in order", tuple(unsound)),
