@@ -332,3 +332,15 @@ def test_postgres_faults_never_show_the_connection_string(tmp_path, server, monk
     assert not list((tmp_path / "data/cache").glob("orders*"))
     with pytest.raises(ProjectError, match="not hold a secret"):
         orders(tmp_path, 'connection = "postgresql://crm:x@h/db"\nrelation = "a"\n')
+
+
+def test_a_database_that_goes_away_during_the_query(tmp_path, server, monkeypatch):
+    monkeypatch.setenv("CRM_URL", server)
+    section = (
+        'connection = "CRM_URL"\nquery = "select \'1\' as order_id, pg_terminate_backend('
+        'pg_backend_pid())::text as customer_id, now() as ordered_on, 1 as amount"\n'
+    )
+    with pytest.raises(DataError, match="did not answer the query") as caught:
+        orders(tmp_path, section)
+    assert "secret-word" not in str(caught.value)
+    assert not list((tmp_path / "data/cache").glob("orders*"))

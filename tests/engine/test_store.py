@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 from retention.datasets import read as reading
 from retention.datasets import read_tables, simulate_company
 from retention.engine import Embedded, Store
+from retention.engine import store as storing
 from retention.engine import tables as querying
-from retention.errors import DataError, ProjectError
+from retention.errors import DataError, ProjectError, TemporaryError
 from retention.features import build_inactivity, build_service_history
-from retention.project import Project
+from retention.project import EngineSettings, Project
 
 HEAD = """
 [project]
@@ -189,3 +191,29 @@ def test_pseudonyms_join_but_do_not_tell(shop, monkeypatch):
     assert not any(found in plain["orders"] for found in first)
     stored = b"".join(p.read_bytes() for p in (shop / "data/cache").rglob("*") if p.is_file())
     assert b"another key" not in stored
+
+
+def test_a_full_disk_is_told_from_a_fault_of_the_data(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = Store(tmp_path / "cache")
+    monkeypatch.setattr(storing.tempfile, "mkdtemp", full)
+    with pytest.raises(TemporaryError, match="no space left"), store.entry("a", "b"):
+        pass
+    monkeypatch.undo()
+    with store.entry("a", "b") as folder:
+        (folder / "x").write_text("x")
+    assert store.find("a", "b") is not None
+
+
+def test_a_query_without_room_to_spill_says_what_to_do(tmp_path):
+    many = "select count(*) from (select distinct i, i * 7 as j from range(9_000_000) t(i))"
+    small = Embedded(EngineSettings(memory_limit="60MB", threads=1))
+    with pytest.raises(TemporaryError, match="memory_limit and the spill folder"):
+        small.rows(many)
+    assert small.rows("select 1") == [(1,)]
+    small.close()
+    spilling = Embedded(EngineSettings(memory_limit="120MB", threads=1), tmp_path)
+    assert spilling.rows(many) == [(9_000_000,)]
+    spilling.close()

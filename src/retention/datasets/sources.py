@@ -224,7 +224,7 @@ def _postgres(engine: Embedded, root: Path, source: TableSource, folder: Path) -
         with postgres.connect(_connection(source)) as server, server.cursor() as cursor:
             cursor.execute(query)
             engine.adopt(relation, cursor.fetch_record_batch())
-    except (postgres.Error, OSError, pa.ArrowException) as error:
+    except (postgres.Error, OSError, pa.ArrowException, DataError) as error:
         # the driver's own message may hold the connection string
         reason = _without_secret(str(error), source)
         raise DataError(

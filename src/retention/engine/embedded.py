@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,10 @@ class Embedded:
 
     def __init__(self, settings: EngineSettings | None = None, root: Path | None = None) -> None:
         chosen = settings or EngineSettings()
+        if root is not None:
+            # the engine makes the folder itself when it spills, but not the one above it
+            with suppress(OSError):
+                (root / chosen.spill).parent.mkdir(parents=True, exist_ok=True)
         config: dict[str, Any] = {
             "threads": chosen.threads or len(os.sched_getaffinity(0)),
             "preserve_insertion_order": False,

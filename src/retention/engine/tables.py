@@ -326,6 +326,7 @@ def _admit_frame(
     schema = INPUT_TABLES[name]
     if any(index is not None for index in frame.index.names):
         frame = frame.reset_index()
+    frame = frame.rename(columns=str)
     relation = f"raw.{identifier(name)}"
     engine.adopt(relation, _arrow(name, frame))
     keep = tuple(str(column) for column in frame.columns if column not in schema)
