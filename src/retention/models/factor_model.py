@@ -126,20 +126,6 @@ class _Parameters:
         load, phi, unique = self.unpack(theta)
         return load @ phi @ load.T + np.diag(unique)
 
-    def derivatives(self, theta: Numbers) -> Numbers:
-        """Return the derivative of the implied matrix by each parameter; shape (count, k, k)."""
-        load, phi, _ = self.unpack(theta)
-        across = load @ phi
-        d = np.zeros((self.count, self.k, self.k))
-        for i in range(self.k):
-            d[i, i, :] += across[:, self.factor[i]]
-            d[i, :, i] += across[:, self.factor[i]]
-            d[self.k + self.pairs + i, i, i] = 1.0
-        for position, (a, b) in enumerate(zip(*self.lower, strict=True)):
-            outer = np.outer(load[:, a], load[:, b])
-            d[self.k + position] = outer + outer.T
-        return d
-
 
 def _correlation(complete: pd.DataFrame) -> Numbers:
     x = complete.to_numpy()
@@ -158,14 +144,14 @@ def _correlation(complete: pd.DataFrame) -> Numbers:
 
 
 def _loss(r: Numbers, sigma: Numbers) -> float:
-    """Discrepancy of maximum likelihood; infinite where sigma is not positive definite."""
+    """Return the discrepancy but for log det r; infinite if sigma is not positive definite."""
     try:
         factor = np.linalg.cholesky(sigma)
     except np.linalg.LinAlgError:
         return np.inf
     inverse = np.linalg.solve(sigma, r)
     logdet = 2 * float(np.log(np.diag(factor)).sum())
-    return logdet + float(np.trace(inverse)) - float(np.linalg.slogdet(r)[1]) - len(r)
+    return logdet + float(np.trace(inverse)) - len(r)
 
 
 def _start(r: Numbers, parameters: _Parameters) -> Numbers:
@@ -187,13 +173,32 @@ def _start(r: Numbers, parameters: _Parameters) -> Numbers:
 def _gradient_and_information(
     r: Numbers, theta: Numbers, parameters: _Parameters
 ) -> tuple[Numbers, Numbers]:
-    inverse = np.linalg.inv(parameters.implied(theta))
-    d = parameters.derivatives(theta)
-    inner = inverse - inverse @ r @ inverse
-    gradient = d.reshape(len(d), -1) @ inner.ravel()
-    left = (inverse @ d).reshape(len(d), -1)
-    right = np.swapaxes(inverse @ d, 1, 2).reshape(len(d), -1)
-    return gradient, left @ right.T / 2
+    """Return the gradient and the expected information of loadings, correlations, variances.
+
+    A derivative of the implied matrix is e a' + a e' for a loading (e picks the item, a is the
+    column of its factor in loadings times correlations), l m' + m l' for a correlation (l and m are
+    columns of loadings), e e' for a unique variance. Traces of their products with the inverse are
+    products of numbers, so that no derivative is ever formed.
+    """
+    load, phi, _ = parameters.unpack(theta)
+    w = np.linalg.inv(parameters.implied(theta))
+    a, b = parameters.lower
+    own = (load @ phi)[:, parameters.factor]
+    inner = w - w @ r @ w
+    gradient = np.concatenate(
+        [
+            2 * np.einsum("ij,ij->j", inner, own),
+            2 * (load.T @ inner @ load)[a, b],
+            np.diag(inner),
+        ]
+    )
+    q, v, u, across = w @ own, w @ load, load.T @ w @ load, load.T @ w @ own
+    ll = w * (own.T @ q) + q * q.T
+    lp = v[:, a] * across[b].T + v[:, b] * across[a].T
+    pp = u[np.ix_(a, a)] * u[np.ix_(b, b)] + u[np.ix_(a, b)] * u[np.ix_(b, a)]
+    lu, pu = w * q.T, (v[:, a] * v[:, b]).T
+    information = np.block([[ll, lp, lu], [lp.T, pp, pu], [lu.T, pu.T, w**2 / 2]])
+    return gradient, information
 
 
 def _fisher_scoring(
@@ -218,7 +223,7 @@ def _fisher_scoring(
             size /= 2
         if size <= 1e-6 or np.abs(size * step).max() < 1e-9:
             if np.abs(gradient).max() < 1e-6:
-                return theta, max(loss, 0.0), information
+                return theta, max(loss - float(np.linalg.slogdet(r)[1]), 0.0), information
             break
         theta, loss = moved, trial
     raise ConvergenceError(

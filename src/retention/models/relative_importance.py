@@ -185,12 +185,14 @@ class RelativeImportance:
         self._check(z, data.columns)
         w = np.ones(len(z)) if weights is None else np.asarray(weights, dtype=float)
         rng = np.random.default_rng(0) if rng is None else rng
-        blocks = _blocks(z, w, data.index, rng)
-        covariance = _covariance(blocks.sum(axis=0))
+        centred = np.column_stack([np.ones(len(z)), z - z.mean(axis=0)])
+        weighted = centred if weights is None else w[:, None] * centred
+        covariance = _covariance(centred.T @ weighted)
         method = self._method(len(names))
         decompose = shapley_shares if method == "lmg" else relative_weights
         draws = np.empty((0, len(names)))
         if self.replicates:
+            blocks = _blocks(centred, w, data.index, rng)
             counts = rng.multinomial(
                 len(blocks), np.full(len(blocks), 1 / len(blocks)), size=self.replicates
             )
@@ -276,13 +278,13 @@ class RelativeImportanceFit:
         return frame.sort_values("r2_share", ascending=False)
 
 
-def _blocks(z: Numbers, w: Numbers, index: pd.Index, rng: np.random.Generator) -> Numbers:
-    """Cross-products with a leading 1, summed by customer or by random group of customers."""
+def _blocks(x: Numbers, w: Numbers, index: pd.Index, rng: np.random.Generator) -> Numbers:
+    """Cross-products of the columns, summed by customer or by random group of customers."""
     code, names = pd.factorize(index)
     if len(names) > _GROUPS:
         code = (rng.permutation(len(names)) % _GROUPS)[code]
     order = np.argsort(code, kind="stable")
-    x = np.column_stack([np.ones(len(z)), z - z.mean(axis=0)])[order]
+    x = x[order]
     starts = np.flatnonzero(np.diff(code[order], prepend=-1))
     products = [
         np.add.reduceat(x * (w[order] * x[:, j])[:, None], starts, axis=0)
