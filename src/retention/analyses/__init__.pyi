@@ -17,6 +17,9 @@ from .churn_risk import ChurnRisk as ChurnRisk
 from .churn_risk import churn_risk as churn_risk
 from .churn_validation import ChurnValidation as ChurnValidation
 from .churn_validation import validate_churn as validate_churn
+from .claims import Claim as Claim
+from .claims import Claims as Claims
+from .claims import claims as claims
 from .core_customers import CoreCustomers as CoreCustomers
 from .core_customers import core_customers as core_customers
 from .core_customers import dismissal_candidates as dismissal_candidates

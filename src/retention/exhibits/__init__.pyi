@@ -19,6 +19,7 @@ from .churn_risk import plot_churn_risk_calibration as plot_churn_risk_calibrati
 from .churn_risk import plot_churn_risk_lift as plot_churn_risk_lift
 from .churn_risk import table_churn_risk as table_churn_risk
 from .churn_risk import table_churn_risk_validation as table_churn_risk_validation
+from .claims import table_claims as table_claims
 from .core_customers import plot_core_customers as plot_core_customers
 from .core_customers import table_core_customers as table_core_customers
 from .core_customers import table_core_customers_dismissal as table_core_customers_dismissal
