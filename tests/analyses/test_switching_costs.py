@@ -195,6 +195,24 @@ def test_scanner_panels_give_the_known_costs() -> None:
     assert table["placebo_share"].iloc[0] == pytest.approx(0.88, abs=0.04)
 
 
+def test_firms_without_customers_are_named(switching_frames: Any) -> None:
+    frames, _ = switching_frames(n=400, seed=2)
+    market = frames["market"]
+    market.loc[market["firm"] == "Norda", "customers"] = 0.0
+    answer = switching_costs(only(switching_frames, {}, market=market))
+    measure = answer.measures["undercut-proof prices"]
+    assert list(measure.table.index) == ["Kestrel", "us"]
+    assert any("left out: Norda" in finding for finding in measure.findings)
+    alone = market[market["firm"] != "Kestrel"]
+    with pytest.raises(NotEnoughDataError, match="fewer than two firms"):
+        switching_costs(only(switching_frames, {}, market=alone))
+
+
+def test_items_that_do_not_hang_together_are_said(answer: Any) -> None:
+    # one item each here, so nothing can be said; see the company for several
+    assert answer.measures["survey scales"].findings == ()
+
+
 @pytest.mark.slow
 def test_interval_of_money_per_bond_covers(switching_frames: Any, switching_truth: Any) -> None:
     inside: list[bool] = []

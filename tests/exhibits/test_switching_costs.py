@@ -80,12 +80,22 @@ def test_tables_name_what_fell_away(costs: Any, poor: Any) -> None:
     assert set(exhibits.table_switching_costs_methods(costs).index) == set(costs.measures)
 
 
+def test_customers_are_those_whom_leaving_costs_most(costs: Any) -> None:
+    table = exhibits.table_switching_costs_customers(costs)
+    assert len(table) == 15
+    assert table["leaving costs"].is_monotonic_decreasing
+    total = table["work of leaving"] + table["forgone"]
+    assert ((total - table["leaving costs"]).abs() <= 1).all()
+    assert (table["at least"] <= table["leaving costs"]).all()
+
+
 def test_what_is_missing_is_said_where_the_figure_would_be(poor: Any) -> None:
     for draw in (exhibits.plot_switching_costs_bonds, exhibits.plot_switching_costs_placebo):
         assert "not shown" in description_of(draw(poor)).alt
     for tabulate in (
         exhibits.table_switching_costs_bonds,
         exhibits.table_switching_costs_placebo,
+        exhibits.table_switching_costs_customers,
     ):
         assert list(tabulate(poor).columns) == ["not shown"]
 

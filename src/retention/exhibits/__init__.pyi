@@ -84,6 +84,7 @@ from .switching_costs import plot_switching_costs_bonds as plot_switching_costs_
 from .switching_costs import plot_switching_costs_placebo as plot_switching_costs_placebo
 from .switching_costs import table_switching_costs as table_switching_costs
 from .switching_costs import table_switching_costs_bonds as table_switching_costs_bonds
+from .switching_costs import table_switching_costs_customers as table_switching_costs_customers
 from .switching_costs import table_switching_costs_methods as table_switching_costs_methods
 from .switching_costs import table_switching_costs_placebo as table_switching_costs_placebo
 from .targeting import plot_targeting as plot_targeting

@@ -19,12 +19,14 @@ __all__ = [
     "plot_switching_costs_placebo",
     "table_switching_costs",
     "table_switching_costs_bonds",
+    "table_switching_costs_customers",
     "table_switching_costs_methods",
     "table_switching_costs_placebo",
 ]
 
 _LOCK_IN = "lock-in seen in leaving"
 _CHOICES = "pull of the last purchase"
+_WORKSHEET = "worksheet of what leaving takes"
 _LEVELS = {"financial": PALETTE[4], "social": PALETTE[2], "structural": PALETTE[0]}
 
 
@@ -223,6 +225,27 @@ def table_switching_costs_placebo(answer: SwitchingCosts) -> pd.DataFrame:
             "placebo": table["placebo"].round(2),
             "of the pull": [f"{100 * v:.0f} %" for v in table["placebo_share"]],
             "verdict": np.where(table["identified"], "identified", "not identified"),
+        },
+        index=table.index,
+    )
+
+
+def table_switching_costs_customers(answer: SwitchingCosts, most: int = 15) -> pd.DataFrame:
+    """Return the customers whom leaving would cost most, by the worksheet.
+
+    Without a worksheet, one row that says why.
+    """
+    if _WORKSHEET not in answer.measures:
+        return _why_not(answer.absent[_WORKSHEET])
+    table = answer.measures[_WORKSHEET].extras["customers"].head(most)
+    return pd.DataFrame(
+        {
+            "work of leaving": table["effort"].round(),
+            "forgone": table["forgone"].round(),
+            "leaving costs": table["switching_cost"].round(),
+            "at least": table["low"].round(),
+            "at most": table["high"].round(),
+            "annual spend": table["annual_spend"].round(),
         },
         index=table.index,
     )

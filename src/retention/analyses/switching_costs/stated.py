@@ -9,7 +9,7 @@ from retention.engine import Tables
 from retention.errors import NotEnoughDataError
 from retention.estimates import Estimate, normal_interval
 from retention.features import build_ladder, build_switching_scales
-from retention.models import StatedLadder
+from retention.models import StatedLadder, cronbach_alpha
 
 from .measure import AnnualSpend, SwitchingMeasure, in_money
 
@@ -17,6 +17,8 @@ __all__ = ["FACETS", "stated_ladder", "switching_scales"]
 
 SCALES = "survey scales"
 LADDER = "stated saving at which customers leave"
+
+_RELIABLE = 0.6
 
 FACETS = {
     "economic risk": "procedural",
@@ -49,9 +51,9 @@ def switching_scales(
        of the Academy of Marketing Science 31(2), 109-126.
     """
     scores = build_switching_scales(tables)
+    scores["kind"] = scores["dimension"].map(lambda name: FACETS.get(name, name))
     facets = [_mean_row(name, part, tables, level) for name, part in scores.groupby("dimension")]
-    kinds = scores["dimension"].map(lambda name: FACETS.get(name, name))
-    types = [_mean_row(name, part, tables, level) for name, part in scores.groupby(kinds)]
+    types = [_mean_row(name, part, tables, level) for name, part in scores.groupby("kind")]
     n = int(scores["customer_id"].nunique())
     why = "answers on a scale are not money"
     unit = f"{tables.currency} per customer and year"
@@ -65,6 +67,7 @@ def switching_scales(
         sensitivity="",
         table=pd.DataFrame(types).set_index("dimension"),
         extras={"facets": pd.DataFrame(facets).set_index("dimension")},
+        findings=_findings(scores, level),
     )
 
 
@@ -83,6 +86,23 @@ def _mean_row(name: object, part: pd.DataFrame, tables: Tables, level: float) ->
             unit="points of 100", n=n, method=method, grade="D",
         )  # fmt: skip
     return {"dimension": str(name), "kind": FACETS.get(str(name), str(name)), "score": score}
+
+
+def _findings(scores: pd.DataFrame, level: float) -> tuple[str, ...]:
+    """Return one sentence a type whose items do not measure one thing."""
+    found = []
+    for kind, part in scores.groupby("kind"):
+        wide = part.pivot_table(index="customer_id", columns="item", values="score").dropna()
+        try:
+            alpha, low, high = cronbach_alpha(wide.to_numpy(), level)
+        except NotEnoughDataError:
+            continue
+        if alpha < _RELIABLE:
+            found.append(
+                f"The items of {kind} switching cost hang together loosely (alpha {alpha:.2f}, "
+                f"{100 * level:g} % interval {low:.2f} to {high:.2f}): read them one by one."
+            )
+    return tuple(found)
 
 
 def stated_ladder(tables: Tables, spend: AnnualSpend, *, level: float = 0.95) -> SwitchingMeasure:

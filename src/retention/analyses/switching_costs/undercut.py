@@ -8,6 +8,7 @@ from retention.engine import Tables
 from retention.errors import NotEnoughDataError
 from retention.estimates import Estimate
 from retention.models import undercut_proof_costs
+from retention.window import Period
 
 from .measure import AnnualSpend, SwitchingMeasure, in_money
 
@@ -32,10 +33,12 @@ def undercut_proof(
     tables.require("market", needed_for="undercut-proof prices")
     rows = tables.query(
         "select period, firm, cast(price as double) as price, customers from market"
-        " where price > 0 and customers > 0 order by period, firm"
+        " order by period, firm"
     )
-    last = sorted(rows["period"].astype(str))[-1] if len(rows) else ""
-    now = rows[rows["period"].astype(str) == last]
+    ends = {label: Period.parse(str(label)).end for label in rows["period"].unique()}
+    latest = rows[rows["period"] == max(ends, key=ends.__getitem__)] if ends else rows
+    usable = (latest["price"] > 0) & (latest["customers"] > 0)
+    now, none = latest[usable], tuple(map(str, latest.loc[~usable, "firm"]))
     if len(now) < 2:
         raise NotEnoughDataError(
             "market names fewer than two firms with a price and customers in its last period"
@@ -56,7 +59,7 @@ def undercut_proof(
         ),
         sensitivity=_sensitivity(table, own_firm if ours else "", change),
         table=table,
-        findings=_findings(table, own_firm),
+        findings=_findings(table, own_firm, none),
     )  # fmt: skip
 
 
@@ -81,8 +84,10 @@ def _sensitivity(table: pd.DataFrame, own_firm: str, change: float) -> str:
     )
 
 
-def _findings(table: pd.DataFrame, own_firm: str) -> tuple[str, ...]:
+def _findings(table: pd.DataFrame, own_firm: str, none: tuple[str, ...]) -> tuple[str, ...]:
     found = []
+    if none:
+        found.append(f"Without customers or without a price, and left out: {', '.join(none)}.")
     if table["tied"].any():
         tied = ", ".join(map(str, table.index[table["tied"]]))
         found.append(f"{tied} have equally many customers: their order is a convention.")
