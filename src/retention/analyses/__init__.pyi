@@ -1,4 +1,7 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .alive_history import AliveHistory as AliveHistory
+from .alive_history import alive_history as alive_history
+from .alive_history import alive_surface as alive_surface
 from .appraisal import Appraisal as Appraisal
 from .appraisal import appraisal as appraisal
 from .backtest import Backtest as Backtest

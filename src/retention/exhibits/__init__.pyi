@@ -20,10 +20,34 @@ from .churn_risk import plot_churn_risk_lift as plot_churn_risk_lift
 from .churn_risk import table_churn_risk as table_churn_risk
 from .churn_risk import table_churn_risk_validation as table_churn_risk_validation
 from .claims import table_claims as table_claims
+from .backtest import plot_backtest as plot_backtest
+from .backtest import plot_backtest_expectation as plot_backtest_expectation
+from .backtest import plot_backtest_frequency as plot_backtest_frequency
+from .backtest import plot_backtest_incremental as plot_backtest_incremental
+from .backtest import table_backtest as table_backtest
+from .backtest import table_backtest_origins as table_backtest_origins
 from .core_customers import plot_core_customers as plot_core_customers
 from .core_customers import table_core_customers as table_core_customers
 from .core_customers import table_core_customers_dismissal as table_core_customers_dismissal
 from .core_customers import table_core_customers_validation as table_core_customers_validation
+from .customer_lifetime_value import plot_alive_history as plot_alive_history
+from .customer_lifetime_value import plot_customer_lifetime_value as plot_customer_lifetime_value
+from .customer_lifetime_value import (
+    plot_customer_lifetime_value_alive as plot_customer_lifetime_value_alive,
+)
+from .customer_lifetime_value import (
+    plot_customer_lifetime_value_payback as plot_customer_lifetime_value_payback,
+)
+from .customer_lifetime_value import table_customer_lifetime_value as table_customer_lifetime_value
+from .customer_lifetime_value import (
+    table_customer_lifetime_value_at_risk as table_customer_lifetime_value_at_risk,
+)
+from .customer_lifetime_value import (
+    table_customer_lifetime_value_equity as table_customer_lifetime_value_equity,
+)
+from .customer_lifetime_value import (
+    table_customer_lifetime_value_models as table_customer_lifetime_value_models,
+)
 from .customer_value import plot_customer_value as plot_customer_value
 from .customer_value import plot_customer_value_bridge as plot_customer_value_bridge
 from .customer_value import plot_customer_value_whale as plot_customer_value_whale
@@ -33,6 +57,8 @@ from .customer_value import table_customer_value_dependence as table_customer_va
 from .customer_value import table_customer_value_migration as table_customer_value_migration
 from .customer_value_map import plot_customer_value_map as plot_customer_value_map
 from .customer_value_map import table_customer_value_map as table_customer_value_map
+from .equity_bridge import plot_equity_bridge as plot_equity_bridge
+from .equity_bridge import table_equity_bridge as table_equity_bridge
 from .forest import draw_forest as draw_forest
 from .forest import forest_height as forest_height
 from .loyalty_types import plot_loyalty_types as plot_loyalty_types
