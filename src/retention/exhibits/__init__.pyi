@@ -26,6 +26,10 @@ from .backtest import plot_backtest_frequency as plot_backtest_frequency
 from .backtest import plot_backtest_incremental as plot_backtest_incremental
 from .backtest import table_backtest as table_backtest
 from .backtest import table_backtest_origins as table_backtest_origins
+from .bond_returns import plot_bond_returns as plot_bond_returns
+from .bond_returns import table_bond_returns as table_bond_returns
+from .brand_switching import plot_brand_switching as plot_brand_switching
+from .brand_switching import table_brand_switching as table_brand_switching
 from .core_customers import plot_core_customers as plot_core_customers
 from .core_customers import table_core_customers as table_core_customers
 from .core_customers import table_core_customers_dismissal as table_core_customers_dismissal
