@@ -1,4 +1,8 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .aalen_johansen import AalenJohansen as AalenJohansen
+from .aalen_johansen import AalenJohansenFit as AalenJohansenFit
+from .accelerated_failure_time import AcceleratedFailureTime as AcceleratedFailureTime
+from .accelerated_failure_time import AcceleratedFailureTimeFit as AcceleratedFailureTimeFit
 from .beta_binomial import BetaBinomial as BetaBinomial
 from .beta_binomial import BetaBinomialFit as BetaBinomialFit
 from .beta_discrete_weibull import BetaDiscreteWeibull as BetaDiscreteWeibull
@@ -28,6 +32,8 @@ from .counts import RiskTable as RiskTable
 from .counts import count_spells as count_spells
 from .cox import Cox as Cox
 from .cox import CoxFit as CoxFit
+from .cure import CureModel as CureModel
+from .cure import CureModelFit as CureModelFit
 from .design import Design as Design
 from .discrete_hazard import DiscreteHazard as DiscreteHazard
 from .discrete_hazard import DiscreteHazardFit as DiscreteHazardFit
@@ -39,8 +45,10 @@ from .doubly_robust import omitted_variable_bias as omitted_variable_bias
 from .doubly_robust import propensity as propensity
 from .factor_model import FactorModel as FactorModel
 from .factor_model import FactorModelFit as FactorModelFit
+from .fine_gray import FineGray as FineGray
 from .gamma_gamma import GammaGamma as GammaGamma
 from .gamma_gamma import GammaGammaFit as GammaGammaFit
+from .gray_test import GrayTest as GrayTest
 from .group_time_effects import GroupTimeEffects as GroupTimeEffects
 from .group_time_effects import GroupTimeEffectsFit as GroupTimeEffectsFit
 from .group_time_effects import RolloutEffect as RolloutEffect

@@ -27,7 +27,7 @@ from .design import Design, check_rank
 from .proportional_hazards import proportionality_test
 from .risk_sets import CubeRiskSet, Floats, RowRiskSet
 
-__all__ = ["Cox", "CoxFit"]
+__all__ = ["Cox", "CoxData", "CoxFit", "assemble"]
 
 _SEPARATED = 12.0
 
@@ -112,6 +112,10 @@ class Cox:
             If Newton's method finds no optimum.
         """
         data = _cube_data(self, table) if "at_risk" in table.columns else _row_data(self, table)
+        return self.fit_data(data)
+
+    def fit_data(self, data: CoxData) -> CoxFit:
+        """Fit to risk sets that are already made."""
         if data.n_events == 0:
             raise NotEnoughDataError(f"none of {data.n:,.0f} spells at risk ended in leaving")
         check_rank(data.gram(), data.design.columns, data.scale * np.sqrt(data.weight))
@@ -122,7 +126,7 @@ class Cox:
 
     def _fit(
         self,
-        data: _Data,
+        data: CoxData,
         beta: Floats,
         covariance: Floats,
         information: Floats,
@@ -147,10 +151,10 @@ class Cox:
             proportionality=proportionality,
         )  # fmt: skip
 
-    def _penalty(self, data: _Data) -> Floats:
+    def _penalty(self, data: CoxData) -> Floats:
         return np.diag(self.ridge * data.scale**2)
 
-    def _maximise(self, data: _Data) -> tuple[Floats, float, Floats]:
+    def _maximise(self, data: CoxData) -> tuple[Floats, float, Floats]:
         """Newton's method, a step halved as long as it makes the likelihood worse."""
         beta, penalty = np.zeros(len(data.design.columns)), self._penalty(data)
 
@@ -183,7 +187,9 @@ class Cox:
 
 
 @dataclass(frozen=True, eq=False)
-class _Data:
+class CoxData:
+    """Risk sets and centred covariates by stratum, with what they have in common."""
+
     design: Design
     strata: list[Stratum]
     names: list[object]
@@ -195,10 +201,11 @@ class _Data:
     n_events: float
 
     def named(self) -> list[tuple[Stratum, object]]:
+        """Return the strata with their names."""
         return list(zip(self.strata, self.names, strict=True))
 
     def gram(self) -> Floats:
-        """Cross-products of the covariates about the mean of each stratum."""
+        """Return the cross-products of the covariates about the mean of each stratum."""
         total = np.zeros((len(self.means), len(self.means)))
         for stratum in self.strata:
             w = _weights(stratum)
@@ -212,12 +219,13 @@ def _weights(stratum: Stratum) -> Floats:
     return stratum.risk.exposure(np.ones(len(stratum.risk.times)))
 
 
-def _assemble(
+def assemble(
     design: Design,
     parts: list[tuple[RowRiskSet | CubeRiskSet, Floats, object]],
     clusters: list[NDArray[np.int64]],
     n: float,
-) -> _Data:
+) -> CoxData:
+    """Centre the covariates of all strata on their mean over the time at risk."""
     strata = [Stratum(risk, x) for risk, x, _ in parts]
     weights = [_weights(stratum) for stratum in strata]
     total = max(sum(float(w.sum()) for w in weights), 1.0)
@@ -228,10 +236,10 @@ def _assemble(
     events = sum(float(risk.deaths.sum()) for risk, _, _ in parts)
     names = [name for _, _, name in parts]
     scale = np.sqrt(spread / total)
-    return _Data(design, centred, names, clusters, means, scale, total, n, events)
+    return CoxData(design, centred, names, clusters, means, scale, total, n, events)
 
 
-def _cube_data(spec: Cox, cube: pd.DataFrame) -> _Data:
+def _cube_data(spec: Cox, cube: pd.DataFrame) -> CoxData:
     if spec.cluster or spec.robust or spec.count:
         raise ParameterError("robust errors and counts need one row a spell, not a cube")
     check_cube(cube)
@@ -251,10 +259,10 @@ def _cube_data(spec: Cox, cube: pd.DataFrame) -> _Data:
             table.tenure[used], risk[:, used], left[:, used], table.tenure, entered, ended
         )
         parts.append((counts, x[rows], name))
-    return _assemble(design, parts, [], float(table.n.sum()))
+    return assemble(design, parts, [], float(table.n.sum()))
 
 
-def _row_data(spec: Cox, table: pd.DataFrame) -> _Data:
+def _row_data(spec: Cox, table: pd.DataFrame) -> CoxData:
     if {"start", "stop"} <= set(table.columns):
         table = table.rename(columns={"start": "entry", "stop": "duration"})
     check_spells(table, [*spec.strata])
@@ -273,7 +281,7 @@ def _row_data(spec: Cox, table: pd.DataFrame) -> _Data:
         risk = RowRiskSet.of(entry[rows], duration[rows], event[rows], count[rows])
         parts.append((risk, x[rows], name))
         clusters.append(codes[rows])
-    return _assemble(design, parts, clusters, float(count.sum()))
+    return assemble(design, parts, clusters, float(count.sum()))
 
 
 def _cluster_codes(cluster: str, table: pd.DataFrame) -> NDArray[np.int64]:
@@ -309,7 +317,7 @@ def _solve(information: Floats, gradient: Floats) -> Floats:
         return np.asarray(np.linalg.lstsq(information, gradient, rcond=None)[0], dtype=float)
 
 
-def _check_separation(data: _Data, beta: Floats, gain: float, step: Floats) -> None:
+def _check_separation(data: CoxData, beta: Floats, gain: float, step: Floats) -> None:
     """Raise if the likelihood has all but stopped rising while a coefficient runs away."""
     away = np.abs(beta * data.scale) > _SEPARATED
     still = np.abs(step * data.scale) > 0.05
@@ -323,7 +331,7 @@ def _check_separation(data: _Data, beta: Floats, gain: float, step: Floats) -> N
         )
 
 
-def _sandwich(data: _Data, beta: Floats, ties: str, covariance: Floats) -> Floats:
+def _sandwich(data: CoxData, beta: Floats, ties: str, covariance: Floats) -> Floats:
     residuals = np.concatenate([score_residuals(s, beta, ties) for s in data.strata])
     counts = np.concatenate([s.risk.count for s in data.strata if isinstance(s.risk, RowRiskSet)])
     codes = np.concatenate(data.clusters)
@@ -336,7 +344,7 @@ def _sandwich(data: _Data, beta: Floats, ties: str, covariance: Floats) -> Float
 
 
 def _base(
-    data: _Data, stratum: Stratum, name: object, beta: Floats, ties: str
+    data: CoxData, stratum: Stratum, name: object, beta: Floats, ties: str
 ) -> tuple[str, pd.DataFrame]:
     times, hazard, variance, slope = baseline(stratum, beta, ties)
     frame = pd.DataFrame({"tenure": times, "hazard": hazard, "variance": variance})
