@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,9 @@ def test_a_notebook_explains_itself(path):
 def test_orders_and_titles_are_told_apart(articles):
     titles = [article.title for article in articles.values()]
     assert len(set(titles)) == len(titles)
+
+
+def test_notebooks_ask_only_for_what_the_demo_project_measures(articles):
+    items = tomllib.loads((ROOT / "retention.toml").read_text(encoding="utf-8"))["items"]
+    known = {said["construct"] for said in items.values()}
+    assert {name for article in articles.values() for name in article.measures} <= known

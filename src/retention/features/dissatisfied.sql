@@ -21,8 +21,8 @@ select
 from answers as a
 left join complaints as k
     on k.customer_id = a.customer_id
-    and k.opened_on - a.answered_on <= {{ days | literal }}
-    and a.answered_on - k.opened_on <= {{ days | literal }}
-where {{ window.cutoff | literal }} - a.answered_on > {{ days | literal }}
+    and datediff('day', a.answered_on, k.opened_on) <= {{ days | literal }}
+    and datediff('day', k.opened_on, a.answered_on) <= {{ days | literal }}
+where datediff('day', a.answered_on, {{ window.cutoff | literal }}) > {{ days | literal }}
 group by a.customer_id, a.response_id, a.answered_on, a.wave, a.score
 order by a.customer_id, a.answered_on, a.response_id

@@ -68,7 +68,7 @@ complained as (
     inner join complaints as x
         on x.customer_id = m.customer_id
         and x.opened_on < m.invited_on
-        and m.invited_on - x.opened_on <= 180
+        and datediff('day', x.opened_on, m.invited_on) <= 180
     where m.turn = 1
     group by m.customer_id, m.instrument, m.invited_on
 )

@@ -29,8 +29,8 @@ from answers as a
 left join orders as o
     on o.customer_id = a.customer_id
     and o.ordered_on > a.answered_on
-    and o.ordered_on - a.answered_on <= {{ days | literal }}
+    and datediff('day', a.answered_on, o.ordered_on) <= {{ days | literal }}
 where a.score is not null
-    and {{ window.cutoff | literal }} - a.answered_on > {{ days | literal }}
+    and datediff('day', a.answered_on, {{ window.cutoff | literal }}) > {{ days | literal }}
 group by a.customer_id, a.response_id, a.answered_on, a.wave, a.score
 order by a.customer_id, a.answered_on, a.response_id
