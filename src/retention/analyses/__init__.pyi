@@ -6,6 +6,8 @@ from .appraisal import Appraisal as Appraisal
 from .appraisal import appraisal as appraisal
 from .backtest import Backtest as Backtest
 from .backtest import backtest as backtest
+from .behaviour_segments import BehaviourSegments as BehaviourSegments
+from .behaviour_segments import behaviour_segments as behaviour_segments
 from .bond_returns import BondReturns as BondReturns
 from .bond_returns import bond_returns as bond_returns
 from .brand_switching import BrandSwitching as BrandSwitching
@@ -39,11 +41,16 @@ from .customer_value import CustomerValue as CustomerValue
 from .customer_value import customer_value as customer_value
 from .customer_value_map import CustomerValueMap as CustomerValueMap
 from .customer_value_map import customer_value_map as customer_value_map
+from .data_quality import DataQuality as DataQuality
+from .data_quality import data_quality as data_quality
+from .duplicates import find_duplicates as find_duplicates
 from .equity_bridge import EquityBridge as EquityBridge
 from .equity_bridge import equity_bridge as equity_bridge
 from .loyalty_types import LOYALTY_TYPES as LOYALTY_TYPES
 from .loyalty_types import LoyaltyTypes as LoyaltyTypes
 from .loyalty_types import loyalty_types as loyalty_types
+from .next_products import NextProducts as NextProducts
+from .next_products import next_products as next_products
 from .plan_experiment import ExperimentPlan as ExperimentPlan
 from .plan_experiment import plan_experiment as plan_experiment
 from .price_room import PriceRoom as PriceRoom

@@ -57,6 +57,12 @@ from .customer_value import table_customer_value_dependence as table_customer_va
 from .customer_value import table_customer_value_migration as table_customer_value_migration
 from .customer_value_map import plot_customer_value_map as plot_customer_value_map
 from .customer_value_map import table_customer_value_map as table_customer_value_map
+from .data_quality import plot_data_quality as plot_data_quality
+from .data_quality import table_data_quality as table_data_quality
+from .data_quality import table_data_quality_conflicts as table_data_quality_conflicts
+from .data_quality import table_data_quality_coverage as table_data_quality_coverage
+from .data_quality import table_data_quality_duplicates as table_data_quality_duplicates
+from .data_quality import table_data_quality_faults as table_data_quality_faults
 from .equity_bridge import plot_equity_bridge as plot_equity_bridge
 from .equity_bridge import table_equity_bridge as table_equity_bridge
 from .forest import draw_forest as draw_forest

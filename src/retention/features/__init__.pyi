@@ -3,9 +3,13 @@ from .activity import build_activity as build_activity
 from .activity import build_cohorts as build_cohorts
 from .activity import build_inactivity as build_inactivity
 from .annual_spend import build_annual_spend as build_annual_spend
+from .assortment import Assortment as Assortment
+from .assortment import build_assortment as build_assortment
 from .bond_worth import build_bond_worth as build_bond_worth
 from .choices import build_choices as build_choices
 from .choices import build_switches as build_switches
+from .coverage import build_coverage as build_coverage
+from .coverage import build_namesakes as build_namesakes
 from .cube import build_cube as build_cube
 from .drivers import Driver as Driver
 from .drivers import default_drivers as default_drivers
