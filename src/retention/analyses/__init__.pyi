@@ -25,6 +25,8 @@ from .churn_validation import validate_churn as validate_churn
 from .claims import Claim as Claim
 from .claims import Claims as Claims
 from .claims import claims as claims
+from .complaint_recovery import ComplaintRecovery as ComplaintRecovery
+from .complaint_recovery import complaint_recovery as complaint_recovery
 from .core_customers import CoreCustomers as CoreCustomers
 from .core_customers import core_customers as core_customers
 from .core_customers import dismissal_candidates as dismissal_candidates

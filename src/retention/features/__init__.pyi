@@ -8,6 +8,8 @@ from .assortment import build_assortment as build_assortment
 from .bond_worth import build_bond_worth as build_bond_worth
 from .choices import build_choices as build_choices
 from .choices import build_switches as build_switches
+from .complaints import build_complaint_cases as build_complaint_cases
+from .complaints import build_recovery_trials as build_recovery_trials
 from .coverage import build_coverage as build_coverage
 from .coverage import build_namesakes as build_namesakes
 from .cube import build_cube as build_cube

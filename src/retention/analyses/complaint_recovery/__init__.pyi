@@ -1,0 +1,16 @@
+from .answer import ComplaintRecovery as ComplaintRecovery
+from .answer import complaint_recovery as complaint_recovery
+from .handling import backlog as backlog
+from .handling import repeat_complaints as repeat_complaints
+from .handling import time_to_close as time_to_close
+from .hazard import HandlingHazard as HandlingHazard
+from .hazard import handling_hazard as handling_hazard
+from .iceberg import iceberg as iceberg
+from .ladder import IMMORTAL as IMMORTAL
+from .ladder import RUNGS as RUNGS
+from .ladder import recovery_ladder as recovery_ladder
+from .paradox import recovery_paradox as recovery_paradox
+from .topics import emerging_topics as emerging_topics
+from .topics import rising_words as rising_words
+from .worth import HandlingWorth as HandlingWorth
+from .worth import handling_worth as handling_worth
