@@ -12,6 +12,7 @@ from retention.reports import comparing, gates, rendering, sharing, targets
 from retention.reports.collection import Collected, collect
 from retention.reports.manifest import MANIFEST, key_of, write_json
 from retention.reports.orders import Run
+from retention.reports.wording import Words
 
 __all__ = ["build", "frame"]
 
@@ -130,7 +131,7 @@ def _management(
         "figures": figures,
         "compared": any(figure.changes for figure in figures),
         "targets": targets.compare_targets(run.project.targets, estimates, better, words),
-        "questions": [_entry(part) for part in collected],
+        "questions": [_entry(part, words) for part in collected],
         "unanswered": _unanswered(run),
         "register": "customers.html" if has_register else "",
         "files": _files(run, collected, has_register),
@@ -140,13 +141,16 @@ def _management(
     return html, sharing.summary_text(title, page, figures, words)
 
 
-def _entry(part: Collected) -> dict[str, Any]:
+def _entry(part: Collected, words: Words) -> dict[str, Any]:
     cautions = dict.fromkeys(text for answer in part.answers for text in answer.cautions)
+    headlines = list(dict.fromkeys(answer.headline for answer in part.answers))
+    counts = {"more_findings": len(headlines) - 1, "more_cautions": len(cautions)}
     return {
+        "more": ", ".join(words(key, count=count) for key, count in counts.items() if count > 0),
         "href": f"{part.article.name}.html",
         "title": part.article.title,
         "question": part.article.question,
-        "headlines": list(dict.fromkeys(answer.headline for answer in part.answers)),
+        "headlines": headlines,
         "cautions": list(cautions),
     }
 

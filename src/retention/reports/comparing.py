@@ -38,6 +38,7 @@ class KeyFigure:
 
     key: str
     name: str
+    question: str
     href: str
     value: str
     unit: str
@@ -109,11 +110,16 @@ def key_figures(collected: Sequence[Collected]) -> list[tuple[str, str]]:
     A notebook names them in its metadata; if it names none it is the first number of its first
     answer that has a number to show.
     """
-    found: list[tuple[str, str]] = []
-    for part in collected:
+    ranked: list[tuple[int, int, str, str]] = []
+    for place, part in enumerate(collected):
         wanted = _named(part.article, part.answers) or _first(part.answers)
-        found += [(f"{part.article.name}/{name}", better) for name, better in wanted]
-    return found[:_MOST]
+        ranked += [
+            (rank, place, f"{part.article.name}/{name}", better)
+            for rank, (name, better) in enumerate(wanted)
+        ]
+    # the first of every question, then the second of each, as far as there is room
+    chosen = sorted(sorted(ranked)[:_MOST], key=lambda figure: (figure[1], figure[0]))
+    return [(key, better) for _, _, key, better in chosen]
 
 
 def _named(article: Article, answers: Sequence[AnswerRecord]) -> list[tuple[str, str]]:
@@ -140,7 +146,14 @@ def cards(
     known = numbers(metrics)
     labels = _labels([figure["key"] for figure in metrics["key_figures"]], titles)
     return [
-        _card(figure, known[figure["key"]], labels[figure["key"]], history, words)
+        _card(
+            figure,
+            known[figure["key"]],
+            labels[figure["key"]],
+            titles[figure["key"].split("/")[0]],
+            history,
+            words,
+        )
         for figure in metrics["key_figures"]
     ]
 
@@ -159,6 +172,7 @@ def _card(
     figure: Mapping[str, str],
     record: dict[str, Any],
     label: str,
+    title: str,
     history: History,
     words: Words,
 ) -> KeyFigure:
@@ -168,6 +182,7 @@ def _card(
     return KeyFigure(
         key=key,
         name=label,
+        question=title,
         href=f"{key.split('/')[0]}.html",
         value=texts.value if estimate.shown else words("not_shown"),
         unit=texts.unit if estimate.shown else "",

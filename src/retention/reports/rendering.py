@@ -24,6 +24,7 @@ __all__ = [
     "sparkline",
 ]
 
+_LONG_TABLE = 25
 TEMPLATES = Path(str(files("retention.reports") / "templates"))
 
 
@@ -95,6 +96,7 @@ def render_question(collected: Collected, *, words: Words, **content: Any) -> st
     _tidy_headings(soup)
     _fold_methods(soup, words)
     _mend_tables(soup)
+    _fold_long_tables(soup, words)
     _unlink(soup)
     return render_page(
         "question",
@@ -278,6 +280,20 @@ def _mend_tables(soup: Any) -> None:
                 del cell["scope"]
         for frame in table.find_parents("div", class_="table"):
             frame["tabindex"] = "0"  # a keyboard can scroll it
+
+
+def _fold_long_tables(soup: Any, words: Words) -> None:
+    """Fold a table that is longer than a screen; what it is about stays to be seen."""
+    for frame in soup.select("div.table"):
+        rows = len(frame.select("tbody tr"))
+        if rows <= _LONG_TABLE or frame.find_parent("details") is not None:
+            continue
+        caption = frame.find("caption")
+        name = caption.get_text() if caption is not None else words("table")
+        details = frame.wrap(soup.new_tag("details"))
+        summary = soup.new_tag("summary")
+        summary.string = words("rows_all", name=name, count=rows)
+        details.insert(0, summary)
 
 
 def _contents(soup: Any) -> list[dict[str, str]]:
