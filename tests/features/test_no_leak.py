@@ -14,7 +14,7 @@ from retention.engine import Tables
 from retention.schemas import INPUT_TABLES
 from retention.window import Period
 
-from .conftest import assert_same, every_feature, outcome
+from .conftest import assert_same, every_feature, outcome, without_example
 
 CUTOFF = date(2025, 3, 15)
 
@@ -121,6 +121,11 @@ def truth(small_company, survey_items):
         small_company.tables, window=small_company.window, items=survey_items
     ).as_of(CUTOFF)
     return {name: outcome(feature, tables) for name, feature in every_feature().items()}
+
+
+def test_every_feature_is_held_to_it():
+    """A new feature that needs more than tables wants an example in tests/features/conftest.py."""
+    assert without_example() == {}
 
 
 def test_some_features_are_there(truth):
