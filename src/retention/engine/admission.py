@@ -135,15 +135,17 @@ def examine(
         Lines of the source that could not be read at all; they are counted as set aside.
     """
     schema = INPUT_TABLES[source.table]
-    staging = stage(
-        schema,
-        relation,
-        engine.types(relation),
-        source,
-        zone=rules.zone,
-        unit=rules.unit,
-        pseudonymise=rules.pseudonymise,
-    )
+    types = engine.types(relation)
+    settings: dict[str, Any] = {
+        "zone": rules.zone,
+        "unit": rules.unit,
+        "pseudonymise": rules.pseudonymise,
+    }
+    staging = stage(schema, relation, types, source, **settings)
+    if staging.lean:
+        untidy = engine.rows(f"select 1 from {relation} where {staging.untidy} limit 1")
+        tidy = stage(schema, relation, types, source, **settings, tidy=True)
+        staging = replace(staging, lean="") if untidy else tidy
     check, good, bad = check_table(
         engine, schema, staging, data_cutoff=rules.data_cutoff, checked=admitted
     )

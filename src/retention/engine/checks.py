@@ -15,7 +15,7 @@ from typing import Protocol
 from retention.errors import SchemaError
 from retention.schemas import Column, Reference, Severity, TableSchema
 
-from .staging import SOURCE_ROW, UNTIDY, Staging, period_end
+from .staging import SOURCE_ROW, Staging, period_end
 from .text import identifier, literal
 
 __all__ = ["CheckReport", "Fault", "TableCheck", "check_table"]
@@ -192,7 +192,7 @@ def check_table(
         *(_early_checks(schema, staging) if won else ()),
     ]
     checks = [check for check in checks if _usable(check, schema, staging)]
-    total, untidy, faults = _count(engine, schema, staging, source, checks)
+    total, faults = _count(engine, schema, staging, source, checks)
     if total == 0:
         empty = Fault(
             table=schema.name,
@@ -208,7 +208,7 @@ def check_table(
     broken = [check for check in checks if any(f.rule == check.rule for f in faults)]
     errors = [check for check in broken if check.severity == "error"]
     good, bad = _split(schema, staging, source, errors, bool(doubles))
-    if staging.lean and not bad and not untidy:
+    if staging.lean and not bad:
         good = staging.lean
     aside, customers, money = _count_aside(engine, schema, staging, bad)
     check = TableCheck(
@@ -401,16 +401,16 @@ def _id(schema: TableSchema, staging: Staging) -> str:
 
 def _count(
     engine: _Engine, schema: TableSchema, staging: Staging, source: str, checks: list[_Check]
-) -> tuple[int, int, list[Fault]]:
+) -> tuple[int, list[Fault]]:
     key = _id(schema, staging)
-    parts = ["count(*)", f"count(*) filter (where {UNTIDY})"]
+    parts = ["count(*)"]
     for check in checks:
         where = f"filter (where {check.broken})"
         parts += [f"count(*) {where}", f"min({identifier(key)}, 3) {where}" if key else "null"]
     values = engine.rows(f"select {', '.join(parts)} from {source} as staged")[0]
-    total, untidy = int(str(values[0])), int(str(values[1]))
+    total = int(str(values[0]))
     faults = []
-    for check, rows, ids in zip(checks, values[2::2], values[3::2], strict=True):
+    for check, rows, ids in zip(checks, values[1::2], values[2::2], strict=True):
         if rows:
             shown = tuple(map(str, ids)) if isinstance(ids, list) else ()
             faults.append(
@@ -427,7 +427,7 @@ def _count(
                     id_column=key,
                 )
             )
-    return total, untidy, faults
+    return total, faults
 
 
 def _key(schema: TableSchema, staging: Staging) -> tuple[str, ...]:

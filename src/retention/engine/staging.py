@@ -15,12 +15,12 @@ from retention.window import Unit
 
 from .text import identifier, literal
 
-__all__ = ["SOURCE_ROW", "UNTIDY", "Staging", "period_end", "stage"]
+__all__ = ["SOURCE_ROW", "Staging", "period_end", "stage"]
 
 SOURCE_ROW = '"source row"'
-UNTIDY = '"untidy row"'
 _IDS = ("customer_id", "employee_id", "manager_id")
 _TEXT = ("VARCHAR", "CHAR", "TEXT", "STRING")
+_WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UINTEGER", "USMALLINT", "UTINYINT")
 _TRUE = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE = ("false", "f", "no", "n", "0", "0.0")
 _PERIODS = {
@@ -48,7 +48,7 @@ class Staging:
     sql : str
         A query with each contract column that the source has, each attribute, and for each
         contract column a boolean ``given <name>``: the source held something; and the source's own
-        row as the struct ``source row``, and whether its texts are ``untidy``: blanks around.
+        row as the struct ``source row``.
     present : tuple of str
         Contract columns that the source has.
     attributes : tuple of str
@@ -59,7 +59,9 @@ class Staging:
         The source's own columns.
     lean : str
         Where every column is of its type already: a query that only names them, right if no row is
-        ``untidy``.
+        untidy.
+    untidy : str
+        A predicate over the source: a text has blanks around it or is empty.
     """
 
     sql: str
@@ -68,6 +70,7 @@ class Staging:
     missing: tuple[str, ...]
     available: tuple[str, ...]
     lean: str = ""
+    untidy: str = "false"
 
 
 def stage(
@@ -79,6 +82,7 @@ def stage(
     zone: str,
     unit: Unit,
     pseudonymise: bool = False,
+    tidy: bool = False,
 ) -> Staging:
     """Write the query that turns a source into a table of the contract.
 
@@ -96,6 +100,8 @@ def stage(
         Zone in which timestamps become dates; unit for periods given as dates.
     pseudonymise : bool
         Replace ids by a keyed hash and leave personal columns out.
+    tidy : bool
+        No text has blanks around it or is empty, as `Staging.untidy` told: none is trimmed.
     """
     hidden = schema.personal if pseudonymise else ()
     names = {column.name: source.columns.get(column.name, column.name) for column in schema.columns}
@@ -104,30 +110,30 @@ def stage(
     attributes = tuple(
         name for name in source.keep if name in types and name not in taken and name not in schema
     )
-    parts, untidy = [], []
+    parts = []
     for name in present:
         kind = types[names[name]].upper()
-        raw = _mapped(identifier(names[name]), kind, source.values.get(name, {}))
+        raw = _mapped(identifier(names[name]), kind, source.values.get(name, {}), tidy)
         is_text = kind.startswith(_TEXT) or bool(source.values.get(name))
         shape = "VARCHAR" if is_text else kind
         typed = _typed(schema[name], raw, shape, source, zone, unit)
-        if kind == "VARCHAR" and typed == raw:
-            untidy.append(f"{identifier(names[name])} is distinct from {raw}")
         if pseudonymise and name in _IDS:
             typed = _pseudonym(typed)
         parts.append(f"{typed} as {identifier(name)}")
         parts.append(f"({raw}) is not null as {identifier('given ' + name)}")
     for name in attributes:
         kind = types[name].upper()
-        raw = _mapped(identifier(name), kind, source.values.get(name, {}))
+        raw = _mapped(identifier(name), kind, source.values.get(name, {}), tidy)
         parts.append(f"{_attribute(raw, kind)} as {identifier(name)}")
-    parts.append(f"({' or '.join(untidy) or 'false'}) as {UNTIDY}")
     if pseudonymise:
         parts.append(f"struct_pack({', '.join(map(identifier, present))}) as {SOURCE_ROW}")
     else:
         parts.append(f"src as {SOURCE_ROW}")
+    texts = [names[n] for n in present if types[names[n]].upper() == "VARCHAR"]
+    texts += [n for n in attributes if types[n].upper() == "VARCHAR"]
     return Staging(
         sql=f"select {', '.join(parts)} from {relation} as src",
+        untidy=" or ".join(_untidy(identifier(name)) for name in texts) or "false",
         present=present,
         attributes=attributes,
         missing=tuple(names[name] for name in schema.required if names[name] not in types),
@@ -159,9 +165,13 @@ def _lean(
     return f"select {', '.join(columns)} from {relation}"
 
 
-def _mapped(quoted: str, kind: str, values: Mapping[str, str]) -> str:
+def _untidy(quoted: str) -> str:
+    return f"{quoted} = '' or {quoted} like ' %' or {quoted} like '% '"
+
+
+def _mapped(quoted: str, kind: str, values: Mapping[str, str], tidy: bool) -> str:
     """Return the source value as text without outer blanks, renamed; empty means null."""
-    if not values and not kind.startswith(_TEXT):
+    if not values and (tidy or not kind.startswith(_TEXT)):
         return quoted
     text = f"nullif(trim(cast({quoted} as varchar)), '')"
     if not values:
@@ -192,6 +202,8 @@ def _typed(column: Column, raw: str, kind: str, source: TableSource, zone: str, 
             # as it is written, not as it is held: 1.005 is 1.01 on every engine
             number = f"cast({number} as varchar)"
         return number if kind == "DECIMAL(18,2)" else f"try_cast({number} as decimal(18, 2))"
+    if column.kind == "integer" and kind in _WHOLE:
+        return f"cast({raw} as bigint)"
     double = f"try_cast({number} as double)"
     if column.kind == "number":
         return f"(case when isfinite({double}) then {double} end)"
