@@ -11,22 +11,16 @@ import pandas as pd
 
 from retention.engine import Tables
 from retention.errors import NotEnoughDataError, ParameterError
-from retention.estimates import Estimate, benjamini_hochberg, wilson_interval
+from retention.estimates import Estimate, wilson_interval
 from retention.features import Scale, build_scales, scale_map
-from retention.models import (
-    MeanEstimate,
-    clustered_mean,
-    mean_change,
-    net_promoter_score,
-    nonresponse_bounds,
-)
+from retention.models import nonresponse_bounds
 
+from .satisfaction_groups import MEASURES, group_table, wave_table
 from .survey_weights import SurveyWeights, survey_weights
 
 __all__ = ["Satisfaction", "satisfaction", "satisfied_from"]
 
 _USUAL_GROUPS = ("segment", "region", "branch")
-_MEASURES = {"csat": "share", "csat_mean": "points", "nps": "NPS points"}
 _LOW_RESPONSE = 0.3
 
 
@@ -151,11 +145,11 @@ def satisfaction(
     before = parts[1] if len(parts) > 1 else answers.iloc[:0].assign(weight=1.0)
     threshold = satisfied_from(scales["csat"]) if "csat" in scales else float("nan")
     now, before = (_measured(part, scales, threshold) for part in (parts[0], before))
-    groups = _groups(now, before, _keys(now, by), tables.minimum_n, level)
+    groups = group_table(now, before, _keys(now, by), tables.minimum_n, level)
     numbers = _numbers(groups, of_current, scales, tables.minimum_n, level, weighted, now)
     return Satisfaction(
         groups=groups,
-        waves=_by_wave(_measured(answers.assign(weight=1.0), scales, threshold), order,
+        waves=wave_table(_measured(answers.assign(weight=1.0), scales, threshold), order,
                        tables.minimum_n, level),
         rates=of_current.rates, current=current, previous=previous, satisfied_from=threshold,
         weights=of_current, numbers=numbers, level=level,
@@ -211,92 +205,6 @@ def _keys(answers: pd.DataFrame, by: Sequence[str] | None) -> list[str]:
     return [name for name in wanted if name in known and answers[name].notna().any()]
 
 
-def _groups(
-    now: pd.DataFrame, before: pd.DataFrame, keys: list[str], minimum_n: int, level: float
-) -> pd.DataFrame:
-    rows = []
-    for measure in [m for m in _MEASURES if m in now]:
-        rows.append(_row(measure, "all", "all", now, before, None, minimum_n, level))
-        for key in keys:
-            for group, part in now.groupby(key, sort=True):
-                rest = now[now[key] != group]
-                old = before[before[key] == group] if len(before) else before
-                rows.append(_row(measure, key, str(group), part, old, rest, minimum_n, level))
-    table = pd.DataFrame(rows)
-    for name in ("p", "p_rest"):
-        table[f"{name}_adjusted"] = np.nan
-        for _, part in table[table["by"] != "all"].groupby(["measure", "by"]):
-            tested = part.index[part[name].notna()]
-            table.loc[tested, f"{name}_adjusted"] = benjamini_hochberg(part.loc[tested, name])
-    everyone = table["by"] == "all"
-    table.loc[everyone, "p_adjusted"] = table.loc[everyone, "p"]
-    return table.drop(columns="p_rest")
-
-
-def _row(
-    measure: str,
-    by: str,
-    group: str,
-    now: pd.DataFrame,
-    before: pd.DataFrame,
-    rest: pd.DataFrame | None,
-    minimum_n: int,
-    level: float,
-) -> dict[str, object]:
-    part, old = now.dropna(subset=[measure]), before.dropna(subset=[measure])
-    people = part["customer_id"].nunique()
-    row: dict[str, object] = {
-        "measure": measure, "by": by, "group": group, "n": len(part), "customers": people,
-        **dict.fromkeys(("value", "low", "high", "previous", "change", "change_low",
-                         "change_high", "p", "p_rest"), np.nan),
-    }  # fmt: skip
-    if people < max(2, minimum_n):
-        return row
-    row["value"], row["low"], row["high"] = _interval(part, measure, level)
-    if old["customer_id"].nunique() >= max(2, minimum_n):
-        change = _change(old, part, measure)
-        row["previous"] = np.average(old[measure], weights=old["weight"])
-        row["change"], row["p"] = change.value, change.p_value
-        row["change_low"], row["change_high"] = change.interval(level)
-    if rest is not None:
-        other = rest.dropna(subset=[measure])
-        if other["customer_id"].nunique() >= max(2, minimum_n):
-            row["p_rest"] = _change(other, part, measure).p_value
-    return row
-
-
-def _interval(part: pd.DataFrame, measure: str, level: float) -> tuple[float, float, float]:
-    mean = clustered_mean(part[measure], part["customer_id"], part["weight"])
-    if measure == "csat_mean":
-        return mean.value, *mean.interval(level)
-    n = mean.effective_n
-    if measure == "csat":
-        share = min(1.0, max(0.0, mean.value))
-        return share, *wilson_interval(share * n, n, level)
-    up = float(np.average(part[measure] > 0, weights=part["weight"]))
-    down = float(np.average(part[measure] < 0, weights=part["weight"]))
-    return net_promoter_score(up * n, down * n, n, level)
-
-
-def _change(old: pd.DataFrame, new: pd.DataFrame, measure: str) -> MeanEstimate:
-    return mean_change(
-        old[measure], old["customer_id"], new[measure], new["customer_id"],
-        before_weights=old["weight"], after_weights=new["weight"],
-    )  # fmt: skip
-
-
-def _by_wave(answers: pd.DataFrame, order: list[str], minimum_n: int, level: float) -> pd.DataFrame:
-    rows = []
-    for measure in [m for m in _MEASURES if m in answers]:
-        for wave in order:
-            part = answers[(answers["wave"] == wave) & answers[measure].notna()]
-            ends = (np.nan, np.nan, np.nan)
-            if part["customer_id"].nunique() >= max(2, minimum_n):
-                ends = _interval(part, measure, level)
-            rows.append((wave, measure, len(part), *ends))
-    return pd.DataFrame(rows, columns=["wave", "measure", "n", "value", "low", "high"])
-
-
 def _numbers(
     groups: pd.DataFrame,
     weights: SurveyWeights,
@@ -347,7 +255,7 @@ def _estimate(
     level: float,
 ) -> Estimate:
     measure, n = str(row["measure"]), int(str(row["n"]))
-    unit, method = _MEASURES[measure], f"{_METHODS[measure]}; {how}"
+    unit, method = MEASURES[measure], f"{_METHODS[measure]}; {how}"
     got = [float(str(row[key])) for key in (value, low, high)]
     if np.isnan(got[0]):
         why = f"{row['customers']} customers answered, fewer than the {minimum_n} a number needs"

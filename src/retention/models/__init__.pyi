@@ -134,6 +134,9 @@ from .spend_independence import SpendIndependence as SpendIndependence
 from .spend_independence import spend_independence as spend_independence
 from .stated_ladder import StatedLadder as StatedLadder
 from .stated_ladder import StatedLadderFit as StatedLadderFit
+from .tolerance_zone import ToleranceZone as ToleranceZone
+from .tolerance_zone import ToleranceZoneFit as ToleranceZoneFit
+from .tolerance_zone import restricted_cubic_spline as restricted_cubic_spline
 from .undercut_proof import undercut_proof_costs as undercut_proof_costs
 from .undercut_proof import undercut_proof_duopoly as undercut_proof_duopoly
 from .uplift import Uplift as Uplift
