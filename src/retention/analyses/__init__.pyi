@@ -1,4 +1,7 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .actions import Action as Action
+from .actions import Actions as Actions
+from .actions import actions as actions
 from .alive_history import AliveHistory as AliveHistory
 from .alive_history import alive_history as alive_history
 from .alive_history import alive_surface as alive_surface

@@ -1,4 +1,6 @@
 # The door of this folder: what is imported from here is public, one name a line.
+from .actions import table_actions as table_actions
+from .actions import table_actions_since as table_actions_since
 from .appraisal import plot_appraisal as plot_appraisal
 from .appraisal import plot_appraisal_funnel as plot_appraisal_funnel
 from .appraisal import table_appraisal as table_appraisal
