@@ -13,6 +13,7 @@ from retention.analyses import (
     ask,
     customer_register,
     recommended_actions,
+    register_joins,
 )
 from retention.datasets import simulate_company
 from retention.engine import Tables
@@ -148,3 +149,21 @@ def test_mask_leaves_no_name(register):
     assert "manager_id" not in masked.customers
     assert not any(field.personal for field in masked.fields)
     assert len(masked.customers) == len(register.customers)
+
+
+def test_models_join_where_the_tables_allow_them(tables, made):
+    frames, left_out = register_joins(tables, {"behaviour_segments": {"replicates": 3}})
+    register = customer_register(tables, joined=frames, margin_share=0.45)
+    told = {str(column) for frame in frames for column in frame}
+    assert {"risk", "risk_drivers", "residual_clv", "next_products"} <= told | {
+        word for text in left_out for word in text.split()
+    }
+    here = register.customers["risk"].dropna()
+    assert here.between(0, 1).all()
+    assert (register.customers.loc[here.index, "contracts_running"] > 0).all()
+    alone = Tables.from_frames({"customers": made.tables["customers"]}, window=made.window)
+    nothing, reasons = register_joins(alone)
+    assert nothing == []
+    assert len(reasons) == 5
+    with pytest.raises(ParameterError, match="does not join"):
+        register_joins(alone, {"weather": {}})

@@ -69,6 +69,8 @@ from .ready_questions import Question as Question
 from .ready_questions import ask as ask
 from .register_fields import FIELDS as FIELDS
 from .register_fields import Field as Field
+from .register_joins import JOINS as JOINS
+from .register_joins import register_joins as register_joins
 from .relationship_investment import RelationshipInvestment as RelationshipInvestment
 from .relationship_investment import relationship_investment as relationship_investment
 from .retention_curve import RetentionCurve as RetentionCurve

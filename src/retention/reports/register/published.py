@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from retention.analyses import CustomerRegister, customer_register
+from retention.analyses import CustomerRegister, customer_register, register_joins
 from retention.datasets import read_tables
 from retention.errors import ParameterError
 from retention.project import ROLES, Project
@@ -36,8 +37,9 @@ def for_role(register: CustomerRegister, role: str) -> CustomerRegister:
 def read_register(project: Project, period: str | Period | None = None) -> CustomerRegister:
     """Return the register of a project at the end of a period.
 
-    The settings are those of the notebook ``customer_value`` in the project file, so that the
-    register and the report say the same of a customer.
+    The settings are those of the notebooks in the project file, so that the register and the report
+    say the same of a customer. Risk, residual value, loyalty, segment by behaviour and next
+    products join where the tables allow them; what cannot be told is named in the warnings.
 
     Parameters
     ----------
@@ -51,14 +53,28 @@ def read_register(project: Project, period: str | Period | None = None) -> Custo
     DataError
         If the tables cannot be read.
     """
-    given = dict(project.parameters.get("customer_value", {}))
-    names = ("measure", "margin_share", "complaint_cost")
-    settings: dict[str, Any] = {name: given[name] for name in names if name in given}
+    settings = _settings(project, "customer_value", "measure", "margin_share", "complaint_cost")
+    asked = {
+        "churn_risk": _settings(project, "churn_risk", "horizon", "by"),
+        "customer_lifetime_value": _settings(
+            project, "customer_lifetime_value", "annual_rate", "horizon_years", "margin_share"
+        ),
+        "next_products": _settings(project, "customer_needs", "top"),
+    }
     tables = read_tables(project, period)
     try:
-        return customer_register(tables, **settings)
+        joined, left_out = register_joins(tables, asked)
+        register = customer_register(tables, joined=joined, **settings)
     finally:
         tables.close()
+    notes = (f"Not in this register: {' '.join(left_out)}",) if left_out else ()
+    return replace(register, warnings=(*register.warnings, *notes))
+
+
+def _settings(project: Project, notebook: str, *names: str) -> dict[str, Any]:
+    """Return what the project file says for a notebook, so that report and register agree."""
+    given = project.parameters.get(notebook, {})
+    return {name: given[name] for name in names if name in given}
 
 
 def has_register(project: Project) -> bool:
