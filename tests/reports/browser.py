@@ -112,6 +112,8 @@ class Browser:
 
     def pdf(self, path: Path) -> None:
         """Save the page as it prints."""
+        self.call("Emulation.clearDeviceMetricsOverride")
+        self.call("Emulation.setEmulatedMedia", media="", features=[])
         shot = self.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 

