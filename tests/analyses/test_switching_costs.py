@@ -65,6 +65,10 @@ def test_truth_lies_in_the_intervals(answer: Any, switching_truth: Any) -> None:
     )
 
 
+def test_no_number_rests_on_fewer_than_the_minimum(answer: Any) -> None:
+    assert all(e.n >= 20 for e in answer.estimates().values() if e.shown)
+
+
 def test_grades_and_money(answer: Any) -> None:
     grades = {name: m.share.grade for name, m in answer.measures.items()}
     assert [grades[name] for name in METHODS[:3]] == ["C", "C", "C"]

@@ -172,6 +172,20 @@ class TestBrandSwitching:
         assert "largest share of repeat purchases" in found.headline()
         assert any("cannot be told apart" in c for c in found.cautions())
 
+    def test_a_rare_brand_has_no_number(self, switching_frames: Any) -> None:
+        frames, window = switching_frames(n=400)
+        choices = frames["choices"]
+        rare = choices["chosen"] & (choices["alternative"] == "us") & (choices.index % 240 == 0)
+        choices.loc[rare, "alternative"] = "rare"
+        tables = Tables.from_frames(
+            {"customers": frames["customers"], "choices": choices}, window=window
+        )
+        found = brand_switching(tables).numbers
+        assert 0 < found["repeat: rare"].n < 20
+        assert not found["repeat: rare"].shown
+        assert not found["conquest: rare"].shown
+        assert all(e.n >= 20 for e in found.values() if e.shown)
+
 
 class TestShareOfWallet:
     def test_share_change_and_rank(self, switching_tables: Tables) -> None:

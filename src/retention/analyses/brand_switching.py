@@ -157,6 +157,9 @@ def _shown(
     if customers < tables.minimum_n:
         why = f"{customers} customers, fewer than the {tables.minimum_n} a number needs"
         return Estimate.withheld(why, unit="share", n=n, method=method)
+    if n < tables.minimum_n:
+        why = f"{n} purchases came after it, fewer than the {tables.minimum_n} a number needs"
+        return Estimate.withheld(why, unit="share", n=n, method=method)
     return Estimate(
         value=value, low=min(low, value), high=max(high, value), level=level, unit="share", n=n,
         method=method, grade="D",

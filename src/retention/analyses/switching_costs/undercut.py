@@ -46,7 +46,7 @@ def undercut_proof(
     table = undercut_proof_costs(
         now["price"], now["customers"], names=now["firm"], change=change
     ).set_index("firm")
-    share = _share(table, own_firm, len(now))
+    share = _share(table, own_firm, tables)
     ours = own_firm in table.index
     return SwitchingMeasure(
         method=METHOD, share=share,
@@ -63,15 +63,20 @@ def undercut_proof(
     )  # fmt: skip
 
 
-def _share(table: pd.DataFrame, own_firm: str, firms: int) -> Estimate:
+def _share(table: pd.DataFrame, own_firm: str, tables: Tables) -> Estimate:
+    method = f"undercut-proof prices of {len(table)} firms"
+    n = int(table["customers"].sum())
+    if n < tables.minimum_n:
+        why = f"{n} customers in the market, fewer than the {tables.minimum_n} a number needs"
+        return Estimate.withheld(why, unit="share", n=n, method=method)
     if own_firm in table.index:
         value, of = float(table["share_of_price"][own_firm]), f"of {own_firm}"
     else:
         weight = table["customers"] / table["customers"].sum()
         value, of = float((table["share_of_price"] * weight).sum()), "mean over customers"
     return Estimate(
-        value=value, unit="share", n=firms, grade="D",
-        method=f"undercut-proof prices, {of}; no sampling, so no interval",
+        value=value, unit="share", n=n, grade="D",
+        method=f"{method}, {of}; no sampling, so no interval",
     )  # fmt: skip
 
 
