@@ -157,7 +157,7 @@ def table_switching_costs(answer: SwitchingCosts) -> pd.DataFrame:
     for name, measure in answer.measures.items():
         rows[name] = {
             "share of the price": measure.share,
-            f"money ({answer.currency} a customer and year)": measure.money,
+            "money": measure.money,
             "grade": measure.share.grade,
             "rests on": ", ".join(measure.tables),
         }
@@ -183,19 +183,18 @@ def table_switching_costs_bonds(answer: SwitchingCosts) -> pd.DataFrame:
     if _LOCK_IN not in answer.measures:
         return _why_not(answer.absent[_LOCK_IN])
     table = answer.measures[_LOCK_IN].table
-    money = f"money ({answer.currency} a customer and year)"
     bonds = pd.DataFrame(
         {
             "level": table["level"],
             "held by": [_percent(v) for v in table["held"]],
             "hazard ratio": table["hazard_ratio"].round(2),
             "price gap": table["share"],
-            money: table["money"],
+            "money": table["money"],
         }
     )
     levels = answer.measures[_LOCK_IN].extras["levels"]
     rows = pd.DataFrame(
-        {"level": levels.index, "price gap": levels["share"], money: levels["money"]}
+        {"level": levels.index, "price gap": levels["share"], "money": levels["money"]}
     )
     rows.index = pd.Index([f"all {name}" for name in levels.index])
     return pd.concat([bonds, rows]).rename_axis("bond")

@@ -204,7 +204,7 @@ def hazard_lock_in(
     return SwitchingMeasure(
         method=METHOD, share=share,
         money=in_money(share, spend.contracted, tables, spend.why or "contracts hold no price"),
-        tables=("contracts", *(t for t in ("bonds", "enrolments", "market") if t in tables)),
+        tables=("contracts", _source(tables), *(t for t in ("market",) if t in tables)),
         assumptions=(
             "Customers with and without a bond would otherwise leave alike, given tenure, group "
             "and price: whoever takes a bond may have meant to stay anyway.",
@@ -220,6 +220,10 @@ def hazard_lock_in(
         },
         findings=_findings(lock, tables),
     )  # fmt: skip
+
+
+def _source(tables: Tables) -> str:
+    return "bonds" if "bonds" in tables else "enrolments"
 
 
 def _held(lock: LockIn) -> dict[str, float]:
