@@ -22,6 +22,7 @@ Array = NDArray[np.floating[Any]]
 
 DROP = 40.0
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)
+PLACES = (NODES + 1) / 2
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,22 @@ def dropout_integral(
     ratio = less / more
     reach = _reach(np.log1p((T - t_x) / less), near, far, ratio)
 
-    y = reach[:, None] * ((NODES + 1) / 2)
+    y = reach[:, None] * PLACES
     grown = np.expm1(y)
-    log_far = np.log1p(ratio[:, None] * grown)
-    density = np.exp(-near[:, None] * y - far[:, None] * log_far) * WEIGHTS
-    total = density.sum(axis=1)
-    positive = total > 0
-    density /= np.where(positive, total, 1.0)[:, None]
-    mean_y, mean_far = (density * y).sum(axis=1), (density * log_far).sum(axis=1)
-    near_inverse = (density / (1 + grown)).sum(axis=1) / less
-    far_inverse = (density * np.exp(-log_far)).sum(axis=1) / more
+    far_grown = ratio[:, None] * grown
+    log_far = np.log1p(far_grown)
+    y *= -near[:, None]
+    y -= far[:, None] * log_far
+    density = np.exp(y, out=y)
+    total = density @ WEIGHTS
+    share = 1 / np.where(total > 0, total, 1.0)
+    mean_y = (density @ (WEIGHTS * PLACES)) * share * reach
+    density *= WEIGHTS
+    mean_far = np.einsum("ij,ij->i", density, log_far) * share
+    grown += 1
+    far_grown += 1
+    near_inverse = np.einsum("ij,ij->i", density, 1 / grown) * share / less
+    far_inverse = np.einsum("ij,ij->i", density, 1 / far_grown) * share / more
     with np.errstate(divide="ignore"):
         log_value = np.log(total * reach / 2) + np.log(s)
     log_value = log_value + np.where(alpha_less, np.log(ratio), 0.0)

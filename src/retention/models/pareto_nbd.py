@@ -89,8 +89,8 @@ class ParetoLikelihood:
     def rows(self, theta: Array) -> tuple[Array, Array]:
         """Return the log-likelihood (n,) and the score (n, p) of each row."""
         parts = [
-            self._some(theta, self.data.take(slice(begin, begin + 4096)))
-            for begin in range(0, self.data.size, 4096)
+            self._some(theta, self.data.take(slice(begin, begin + 2048)))
+            for begin in range(0, self.data.size, 2048)
         ]
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 

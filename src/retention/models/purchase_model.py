@@ -17,7 +17,13 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from retention.errors import ParameterError
-from retention.models.maximum_likelihood import Bound, Optimum, RowLikelihood, maximise
+from retention.models.maximum_likelihood import (
+    Bound,
+    Optimum,
+    RowLikelihood,
+    maximise,
+    secant,
+)
 from retention.models.purchase_rows import (
     Array,
     Codes,
@@ -409,12 +415,7 @@ def _replicate(
         theta[free] += step
         theta = np.clip(theta, low, high)
         after = (weights @ likelihood.rows(theta)[1])[free]
-        change = gradient - after
-        # BFGS: correct the inverse Hessian by what the step has taught
-        curve = float(change @ step)
-        if curve > 1e-12:
-            left = np.eye(step.size) - np.outer(step, change) / curve
-            inverse = left @ inverse @ left.T + np.outer(step, step) / curve
+        inverse = secant(inverse, step, gradient - after)
         gradient = after
         step = _limited(inverse @ gradient)
         if float(gradient @ step) < 2e-4:
