@@ -54,7 +54,7 @@ def test_company_staff_are_told_from_severe_customers(surveyed_tables):
     answer = appraisal(surveyed_tables, unit="employee_id")
     assert isinstance(answer.fit, CrossedEffectsFit)
     assert answer.fit.sd_group > 0.3
-    assert (answer.units["n"].sum()) == answer.estimates()["mean"].n
+    assert (answer.units["n"].sum()) == answer.estimates()["mean_rating"].n
     low, high = answer.units["funnel_low"], answer.units["funnel_high"]
     assert (low <= answer.fit.mean).all()
     assert (answer.fit.mean <= high).all()

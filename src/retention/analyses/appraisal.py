@@ -22,6 +22,7 @@ __all__ = ["Appraisal", "appraisal"]
 
 _FLOOR = 0.6
 _SURE = 0.9
+_PLURAL = {"branch": "branches", "employee_id": "employees", "department": "departments"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,9 +73,10 @@ class Appraisal:
         counts = self.units["verdict"].value_counts()
         total, silent = len(self.units), int(counts.get("no verdict", 0))
         return (
-            f"Of {total} {self.unit} units, {total - silent} have enough ratings for a verdict: "
+            f"Of {total} {_PLURAL[self.unit]}, {total - silent} have enough ratings for a verdict: "
             f"{int(counts.get('below', 0))} below the benchmark of {self.benchmark:.2f}, "
-            f"{int(counts.get('above', 0))} above; the mean rating is {self.numbers['mean']}."
+            f"{int(counts.get('above', 0))} above; the mean rating is "
+            f"{self.numbers['mean_rating']}."
         )
 
 
@@ -195,13 +197,13 @@ def _numbers(
     crossed = isinstance(fit, CrossedEffectsFit)
     method = f"{construct}, REML shrinkage" + (", severity of raters taken out" if crossed else "")
     numbers = {
-        "mean": Estimate(
+        "mean_rating": Estimate(
             value=fit.mean, low=fit.mean - half, high=fit.mean + half, level=level, unit="points",
             n=n, method=f"{method}; mean of all", grade="D",
         ),
         "true_spread": Estimate(
             value=fit.sd_group, unit="points", n=len(table), grade="D",
-            method=f"{method}; standard deviation between {unit} units; no interval",
+            method=f"{method}; standard deviation between {_PLURAL[unit]}; no interval",
         ),
     }  # fmt: skip
     for name, row in table.iterrows():
@@ -230,7 +232,8 @@ def _cautions(
     ]
     if not isinstance(fit, CrossedEffectsFit):
         found.append(
-            f"Customers rate one {unit} each, so severe customers cannot be told from poor service."
+            f"Customers rate one of the {_PLURAL[unit]} each, so severe customers cannot be told "
+            "from poor service."
         )
     silent = int((table["verdict"] == "no verdict").sum())
     if silent:

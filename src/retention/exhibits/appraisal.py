@@ -14,6 +14,7 @@ __all__ = ["plot_appraisal", "plot_appraisal_funnel", "table_appraisal"]
 
 _COLOURS = {"below": PALETTE[1], "above": PALETTE[2], "within": ACCENT, "no verdict": PALETTE[6]}
 _MOST_NAMES = 30
+_PLURAL = {"branch": "branches", "employee_id": "employees", "department": "departments"}
 
 
 def plot_appraisal(answer: Appraisal, *, ax: Axes | None = None) -> Axes:
@@ -37,7 +38,7 @@ def plot_appraisal(answer: Appraisal, *, ax: Axes | None = None) -> Axes:
     counts = table["verdict"].value_counts()
     said = ", ".join(f"{counts.get(v, 0)} {v}" for v in _COLOURS)
     alt = (
-        f"Shrunken scores of {len(table)} {answer.unit} units against the benchmark of "
+        f"Shrunken scores of {len(table)} {_PLURAL[answer.unit]} against the benchmark of "
         f"{answer.benchmark:.2f}: {said}."
     )
     return describe(ax, alt=alt, caption=f"{100 * answer.level:g} % intervals; dashed: benchmark.")
@@ -55,7 +56,7 @@ def plot_appraisal_funnel(answer: Appraisal, *, ax: Axes | None = None) -> Axes:
     ax.legend(loc="best")
     outside = (table["raw_mean"] < table["funnel_low"]) | (table["raw_mean"] > table["funnel_high"])
     alt = (
-        f"Raw means of {len(table)} {answer.unit} units over their number of ratings; "
+        f"Raw means of {len(table)} {_PLURAL[answer.unit]} over their number of ratings; "
         f"{int(outside.sum())} lie outside what chance alone would allow."
     )
     return describe(ax, alt=alt, caption="Dashed: mean of all.")
