@@ -48,7 +48,7 @@ def table_data_quality(answer: DataQuality) -> pd.DataFrame:
             "rows": table["rows"].astype("int64"),
             "set aside": table["set_aside"].astype("int64"),
             "customers concerned": table["customers_set_aside"].astype("int64"),
-            f"worth ({answer.currency})": table["money_set_aside"].round(2),
+            f"worth ({answer.currency})": table["money_set_aside"].round(0).astype("int64"),
             "last row": table["last_on"],
             "days before the cutoff": table["days_old"].astype("Int64").astype(object),
         }

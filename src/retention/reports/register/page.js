@@ -54,7 +54,7 @@
     + (unit(column) && !column.label.toLowerCase().includes(unit(column)) ? " (" + unit(column) + ")" : "");
 
   // state -----------------------------------------------------------------------------------------
-  const state = { search: "", filters: [], sort: place.get(data.sort) ?? 0, down: true, question: "", chosen: columns.map((c) => c.shown), current: 0 };
+  const state = { search: "", filters: [], sort: place.get(data.sort) ?? 0, down: true, question: "", lead: [], chosen: columns.map((c) => c.shown), current: 0 };
   let rows = new Int32Array(0);
 
   const operators = (column) => column.kind === "text"
@@ -138,7 +138,12 @@
 
   // the table: only the rows in sight exist ------------------------------------------------------
   const width = (column) => (column.kind === "text" ? (column.name === "name" ? 210 : column.wide ? 320 : 148) : 112);
-  const listed = () => columns.map((_, j) => j).filter((j) => state.chosen[j]);
+  // what a question is about stands beside the customer, before the usual columns
+  const listed = () => {
+    const chosen = columns.map((_, j) => j).filter((j) => state.chosen[j]);
+    const rank = (j) => (["customer_id", "name"].includes(columns[j].name) ? 0 : state.lead.includes(columns[j].name) ? 1 : 2);
+    return chosen.sort((a, b) => rank(a) - rank(b) || a - b);
+  };
   const rowHeight = () => parseInt(getComputedStyle(document.documentElement).getPropertyValue("--row"), 10);
   const head = () => {
     const cells = listed().map((j) => {
@@ -370,6 +375,7 @@
     const question = questions.find((candidate) => candidate.name === name);
     state.question = question ? name : "";
     $("question").value = state.question;
+    state.lead = question ? [question.sort, ...question.where.map((part) => part.column), ...question.columns] : [];
     $("question-why").hidden = !question;
     $("question-why").textContent = question ? question.why : "";
     state.filters = question ? question.where.map((part) => {
@@ -378,6 +384,7 @@
     }) : [];
     if (question) {
       question.columns.forEach((column) => { if (place.has(column)) state.chosen[place.get(column)] = true; });
+      question.where.forEach((part) => { state.chosen[place.get(part.column)] = true; });
       state.sort = place.get(question.sort); state.down = question.down;
     } else { state.sort = place.get(data.sort) ?? 0; state.down = true; }
     $("sort").value = state.sort;
