@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Literal
 
 from retention.errors import (
@@ -198,7 +198,7 @@ def execute_all(
         thread.start()
     try:
         while any(thread.is_alive() for thread in threads):
-            stop.event.wait(0.1)
+            sleep(0.1)
             stop.check()
     except (InterruptedRunError, TimeLimitError):
         stop.event.set()

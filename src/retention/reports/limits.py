@@ -69,8 +69,8 @@ def stop_on_signals(limits: Limits) -> Iterator[Stop]:
     stop = Stop(monotonic() + limits.run_seconds)
 
     def remember(number: int, frame: FrameType | None) -> None:
+        # nothing but this: to set the event could wait for a lock that this thread holds itself
         stop.signal_number = stop.signal_number or number
-        stop.event.set()
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
