@@ -30,6 +30,8 @@ from .claims import Claims as Claims
 from .claims import claims as claims
 from .complaint_recovery import ComplaintRecovery as ComplaintRecovery
 from .complaint_recovery import complaint_recovery as complaint_recovery
+from .contact_policy import ContactPolicy as ContactPolicy
+from .contact_policy import contact_policy as contact_policy
 from .core_customers import CoreCustomers as CoreCustomers
 from .core_customers import core_customers as core_customers
 from .core_customers import dismissal_candidates as dismissal_candidates
@@ -49,6 +51,8 @@ from .customer_value_map import customer_value_map as customer_value_map
 from .data_quality import DataQuality as DataQuality
 from .data_quality import data_quality as data_quality
 from .duplicates import find_duplicates as find_duplicates
+from .early_warning import EarlyWarning as EarlyWarning
+from .early_warning import early_warning as early_warning
 from .equity_bridge import EquityBridge as EquityBridge
 from .equity_bridge import equity_bridge as equity_bridge
 from .leak_audit import audit_columns as audit_columns
@@ -109,3 +113,5 @@ from .trade_bridge import BRIDGE as BRIDGE
 from .trade_bridge import TwoPeriods as TwoPeriods
 from .trade_bridge import trade_bridge as trade_bridge
 from .trade_bridge import two_periods as two_periods
+from .win_back import WinBack as WinBack
+from .win_back import win_back as win_back

@@ -26,6 +26,7 @@ from .lock_in import build_lock_in as build_lock_in
 from .lock_in import build_market as build_market
 from .lock_in import build_ties as build_ties
 from .lock_in import construct_items as construct_items
+from .lost_customers import build_lost_customers as build_lost_customers
 from .person_periods import build_active as build_active
 from .person_periods import build_hazard_cells as build_hazard_cells
 from .person_periods import build_person_periods as build_person_periods

@@ -80,7 +80,8 @@ def before_leaving(
     for window in days:
         drivers = forerunner_drivers(tables, days=int(window))
         cells = forerunners_of(build_hazard_cells(tables, by=by, drivers=drivers))
-        strata = cells.groupby(["stop", *by], dropna=False).ngroup().to_numpy(dtype=np.int64)
+        code = cells.groupby(["stop", *by], dropna=False).ngroup()
+        strata = np.asarray(code, dtype=np.int64)
         for name in (name for name in FORERUNNERS if name in cells):
             rows.append(_compared(cells, strata, name, int(window), tables.minimum_n, level))
     return pd.DataFrame(rows)
