@@ -55,9 +55,9 @@ from .early_warning import EarlyWarning as EarlyWarning
 from .early_warning import early_warning as early_warning
 from .equity_bridge import EquityBridge as EquityBridge
 from .equity_bridge import equity_bridge as equity_bridge
-from .leak_audit import audit_columns as audit_columns
 from .exit_reasons import ExitReasons as ExitReasons
 from .exit_reasons import exit_reasons as exit_reasons
+from .leak_audit import audit_columns as audit_columns
 from .loyalty_types import LOYALTY_TYPES as LOYALTY_TYPES
 from .loyalty_types import LoyaltyTypes as LoyaltyTypes
 from .loyalty_types import loyalty_types as loyalty_types
