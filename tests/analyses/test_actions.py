@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from retention.analyses import Action, Actions, actions
-from retention.analyses.actions import _rank
+from retention.analyses.actions import _losses, _rank
 from retention.datasets import simulate_company
 from retention.engine import Tables
 from retention.estimates import Estimate
@@ -60,17 +60,18 @@ def test_riskiest_are_named_and_their_worth_is_not_invented(answer):
     assert answer.summary().index.tolist() == list(range(1, len(answer.ranked) + 1))
 
 
-def test_losses_add_up_to_what_the_candidates_cost(tables, answer):
+def test_losses_add_up_to_what_the_candidates_cost(company, tables):
+    """And below the least number of customers there is a list and no number."""
     from retention.analyses.core_customers import dismissal_candidates
 
     candidates = dismissal_candidates(tables)
-    mend = [a for a in answer.ranked if a.source == "core_customers"]
-    if candidates.empty:
-        assert not mend
-    else:
-        yearly = -candidates["profit"].sum() * 30.4375 * 12 / 30
-        assert mend[0].worth.value == pytest.approx(yearly)
-        assert set(mend[0].customers) == set(candidates.index)
+    assert len(candidates)
+    few = Tables.from_frames(company.tables, window=company.window, items=ITEMS, minimum_n=500)
+    some = Tables.from_frames(company.tables, window=company.window, items=ITEMS, minimum_n=1)
+    withheld, told = (next(iter(_losses(t))) for t in (few, some))
+    assert set(told.customers) == set(withheld.customers) == set(candidates.index)
+    assert told.worth.value == pytest.approx(-candidates["profit"].sum() * 30.4375 * 12 / 30)
+    assert "fewer than the 500" in withheld.worth.why
 
 
 def test_last_list_is_made_from_what_was_known_then(company, tables, answer):

@@ -235,16 +235,25 @@ def _losses(tables: Tables) -> list[Action]:
     if candidates.empty:
         return []
     lost = -_YEAR * candidates[["high", "profit", "low"]].sum()
-    return [Action(
-        what=f"raise the price or cut the service of {len(candidates):,} customers who cost more "
-        "than they bring", customers=tuple(candidates.index), source="core_customers",
-        why="the whole interval of each one's profit lies below zero",
-        worth=Estimate(
+    method = "what they cost in a year as things stand; ends of their intervals added up"
+    if len(candidates) < tables.minimum_n:
+        worth = Estimate.withheld(
+            f"{len(candidates)} customers, fewer than the {tables.minimum_n} a number needs; see "
+            "each of them in the register",
+            unit=tables.currency, n=len(candidates), method=method,
+        )  # fmt: skip
+    else:
+        worth = Estimate(
             value=float(lost["profit"]), low=float(lost["high"]), high=float(lost["low"]),
-            unit=tables.currency, n=len(candidates), grade="D",
-            method="what they cost in a year as things stand; ends of their intervals added up",
-        ),
-    )]  # fmt: skip
+            unit=tables.currency, n=len(candidates), grade="D", method=method,
+        )  # fmt: skip
+    what = f"raise the price or cut the service of {len(candidates):,} customers who cost more"
+    why = "the whole interval of each one's profit lies below zero"
+    who = tuple(candidates.index)
+    source = "core_customers"
+    return [
+        Action(what=f"{what} than they bring", customers=who, worth=worth, source=source, why=why)
+    ]
 
 
 def _risky(tables: Tables, named: int) -> list[Action]:
@@ -317,6 +326,8 @@ def _since_last(tables: Tables, named: int) -> tuple[pd.DataFrame, dict[str, Est
         contacted = float(first.index.isin(since).sum())
     expected = float(first["p_leave"].sum())
     row = {"named": len(first), "contacted": contacted, "left": left, "expected_to_leave": expected}
+    if len(first) < tables.minimum_n:
+        return pd.DataFrame([row], columns=columns), {}
     low, high = wilson_interval(left, len(first))
     share = Estimate(
         value=left / len(first), low=low, high=high, unit="share", n=len(first), events=left,
