@@ -129,9 +129,12 @@ def _interval(
     value = _summed(quantity(fit, rfm), codes, len(names))
     expected = np.stack([_summed(quantity(f, rfm), codes, len(names)) for f in replicates])
     ends = [0.5 - level / 2, 0.5 + level / 2]
-    low, high = np.quantile(expected, ends, axis=0)
+    low, high = np.quantile(expected, ends, axis=0, method="weibull")
     table = {"value": value, "low": np.minimum(low, value), "high": np.maximum(high, value)}
     if draw is not None:
         drawn = np.stack([_summed(draw(f, rfm), codes, len(names)) for f in replicates])
-        table["predictive_low"], table["predictive_high"] = np.quantile(drawn, ends, axis=0)
+        # what will come is one more draw: between these ranks it lies with just that probability
+        table["predictive_low"], table["predictive_high"] = np.quantile(
+            drawn, ends, axis=0, method="weibull"
+        )
     return pd.DataFrame(table, index=names)
