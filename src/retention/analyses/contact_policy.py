@@ -41,7 +41,7 @@ class ContactPolicy:
     plan : DataFrame
         Index ``customer_id``: whom to contact how, best first; ``depth``, ``cost``, ``gain``.
     budget, bound : float
-        Money to spend; the most that any plan under it could keep (continuous knapsack).
+        Money to spend; the most that a plan of paying contacts could keep (continuous knapsack).
     """
 
     depths: pd.DataFrame
@@ -77,7 +77,7 @@ class ContactPolicy:
             f"A {best} contact goes with a hazard of leaving {shown[best]} times that without one; "
             f"a plan of {len(self.plan):,} contacts for {self.plan['cost'].sum():,.0f} of "
             f"{self.budget:,.0f} {self.currency} is expected to keep {self.numbers['plan_gain']} "
-            f"of margin (no plan can keep more than {self.bound:,.0f})."
+            f"of margin (no plan of contacts that pay can keep more than {self.bound:,.0f})."
         )
 
 
@@ -378,7 +378,7 @@ def contact_plan(
     plan : DataFrame
         Index ``customer_id``; ``depth``, ``cost``, ``gain``; best return first.
     bound : float
-        The most that any plan could keep.
+        The most that any plan could keep whose steps each pay for themselves.
 
     References
     ----------
