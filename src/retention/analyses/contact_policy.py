@@ -475,7 +475,7 @@ def _cautions(
         "satisfaction, bonds and price are held, a salesman's own sense of who is leaving is not. "
         "Draw some customers of the plan by lot and leave them out, to know.",
         f"The plan takes the best return first; it keeps {plan['gain'].sum():,.0f}, and no plan of "
-        f"this budget can keep more than {bound:,.0f}.",
+        f"paying contacts under this budget can keep more than {bound:,.0f}.",
     ]
     unpriced = int((counted.loc[counted["by"] == "depth", "priced"] == 0).sum())
     if unpriced:
