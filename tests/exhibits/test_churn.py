@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from retention.analyses import churn_change, churn_drivers, churn_risk
 from retention.datasets import simulate_company
 from retention.engine import Tables
+from retention.errors import NotEnoughDataError
 from retention.exhibits import (
     plot_churn_change,
     plot_churn_change_parts,
@@ -24,6 +29,7 @@ from retention.exhibits import (
     table_churn_risk_validation,
 )
 from retention.exhibits.theme import description_of
+from retention.window import Window
 
 ITEMS = {"csat": {"construct": "csat", "low": 1, "high": 10}}
 
@@ -78,3 +84,40 @@ def test_alt_text_tells_the_strongest_driver(answers):
     drivers = answers["drivers"]
     strongest = drivers.ratios["coefficient"].abs().idxmax()
     assert strongest in description_of(plot_churn_drivers(drivers)).alt
+
+
+def test_a_model_that_could_not_be_tried_is_shown_as_such():
+    """Telco has no past: tables and figures say so in place of numbers."""
+    tables = telco_tables()
+    answer = churn_risk(tables, by="contract")
+    assert answer.validation is None
+    assert table_churn_risk_validation(answer)["why"].str.contains("not tried").all()
+    for plot in (plot_churn_risk_calibration, plot_churn_risk_lift):
+        words = description_of(plot(answer))
+        assert words is not None
+        assert "not tried" in words.alt
+
+
+def test_drivers_need_something_besides_tenure():
+    with pytest.raises(NotEnoughDataError, match="nothing but tenure"):
+        churn_drivers(telco_tables(), by=())
+
+
+def telco_tables():
+    rng = np.random.default_rng(3)
+    n = 600
+    tenure = rng.integers(1, 60, n)
+    cutoff = pd.Timestamp("2026-11-01")
+    started = [cutoff - pd.DateOffset(months=int(t)) for t in tenure]
+    left = rng.random(n) < 0.3
+    contracts = pd.DataFrame({
+        "customer_id": [f"c{i}" for i in range(n)], "started_on": started,
+        "ended_on": np.where(left, np.datetime64("2026-10-01"), np.datetime64("NaT")),
+        "contract": np.where(rng.random(n) < 0.5, "monthly", "yearly"),
+    })  # fmt: skip
+    contracts = contracts[contracts["started_on"] < pd.Timestamp("2026-10-01")]
+    customers = pd.DataFrame({
+        "customer_id": contracts["customer_id"], "acquired_on": contracts["started_on"],
+    })  # fmt: skip
+    window = Window(start=date(2021, 1, 1), cutoff=date(2026, 11, 1))
+    return Tables.from_frames({"customers": customers, "contracts": contracts}, window=window)

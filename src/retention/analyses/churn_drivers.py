@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from retention.engine import Tables
+from retention.errors import NotEnoughDataError
 from retention.estimates import Estimate
 from retention.features import Driver, build_active
 from retention.models import attributable_shares, standardised_risk
@@ -114,6 +115,11 @@ def churn_drivers(
     unit = tables.window.unit
     horizon = _HORIZON[unit] if horizon is None else horizon
     model = fit_churn_model(tables, by=by, drivers=drivers, level=level)
+    if not set(model.covariates) - {"renewal_due"}:
+        raise NotEnoughDataError(
+            "nothing but tenure is known of the customers that left and of those that stayed; name "
+            "columns to tell them apart with by="
+        )
     active = build_active(tables, by=group_choice(tables, by), drivers=drivers)
     active = model.prepared(active)
     ratios = _ratios(model)

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import ChurnRisk
-from retention.errors import ParameterError
 
 from .theme import ACCENT, MUTED, PALETTE, describe, new_axes
 
@@ -19,6 +18,8 @@ __all__ = [
     "table_churn_risk",
     "table_churn_risk_validation",
 ]
+
+_UNTRIED = "The model was not tried at earlier cutoffs: the cautions say why."
 
 
 def plot_churn_risk(answer: ChurnRisk, *, ax: Axes | None = None) -> Axes:
@@ -42,7 +43,7 @@ def plot_churn_risk(answer: ChurnRisk, *, ax: Axes | None = None) -> Axes:
 def plot_churn_risk_calibration(answer: ChurnRisk, *, ax: Axes | None = None) -> Axes:
     """Draw leavers seen against leavers foretold at earlier cutoffs, by tenth of risk."""
     if answer.validation is None:
-        raise ParameterError("the model was not tried at earlier cutoffs: see the cautions")
+        return _untried(ax)
     table = answer.validation.by_risk
     ax = new_axes(ax, height=4.2)
     x = (table["expected"] / table["n"]).to_numpy()
@@ -68,7 +69,7 @@ def plot_churn_risk_calibration(answer: ChurnRisk, *, ax: Axes | None = None) ->
 def plot_churn_risk_lift(answer: ChurnRisk, *, ax: Axes | None = None) -> Axes:
     """Draw the share of leavers reached by contacting the riskiest first."""
     if answer.validation is None:
-        raise ParameterError("the model was not tried at earlier cutoffs: see the cautions")
+        return _untried(ax)
     scored = answer.validation.scored
     ax = new_axes(ax)
     left = scored["left"].to_numpy(float)
@@ -112,10 +113,18 @@ def table_churn_risk(answer: ChurnRisk, *, most: int = 25) -> pd.DataFrame:
 def table_churn_risk_validation(answer: ChurnRisk) -> pd.DataFrame:
     """Return what was foretold at earlier cutoffs and what came."""
     if answer.validation is None:
-        raise ParameterError("the model was not tried at earlier cutoffs: see the cautions")
+        return pd.DataFrame({"earlier cutoffs": ["none"], "why": [_UNTRIED]})
     names = {
         "n": "customers", "expected": "foretold", "observed": "left", "ratio": "left / foretold",
         "brier": "Brier", "brier_null": "Brier, tenure alone", "brier_last": "Brier, last rate",
         "auc": "AUC", "lift_10": "lift of the riskiest tenth",
     }  # fmt: skip
     return answer.validation.scores[list(names)].rename(columns=names).astype({"customers": int})
+
+
+def _untried(ax: Axes | None) -> Axes:
+    """Say in the place of a figure that there is nothing to draw."""
+    ax = new_axes(ax, height=1.0)
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, _UNTRIED, ha="center", va="center", color=MUTED, transform=ax.transAxes)
+    return describe(ax, alt=_UNTRIED)
