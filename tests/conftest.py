@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +46,11 @@ def online_retail(real_data: Path) -> pd.DataFrame:
     invoices = lines.groupby(keys, as_index=False)["amount"].sum().round({"amount": 2})
     invoices["order_id"] = invoices["InvoiceNo"].astype(str)
     return invoices.drop(columns="InvoiceNo")
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_is_left_open() -> Iterator[None]:
+    """Close what a test drew, so that the next one finds no figure open."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
