@@ -63,7 +63,10 @@ def test_a_report_from_notebooks_to_page(project_dir):
     assert "import" not in page.get_text()
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["answers"][0]["estimates"]["stayed"]["low"] == pytest.approx(0.75)
-    assert metrics["key_figures"] == [{"key": "stayed/toy/stayed", "better": "higher"}]
+    assert metrics["key_figures"] == [
+        {"key": "stayed/toy/stayed", "better": "higher", "label": "Stayed to the end"}
+    ]
+    assert "Stayed to the end" in index.find(class_="card").get_text()
     manifest = manifest_of(folder)
     assert (manifest["status"], manifest["revision"]) == ("published", 1)
     assert manifest["parameters"]["stayed"] == {"project_dir": ".", "period": "2026-10"}

@@ -121,12 +121,12 @@ def _trends(
     same_unit = [p for p in periods if p.unit == periods[0].unit][::-1]
     by_period = {p: numbers(metrics[p]) for p in same_unit}
     figures = metrics[periods[0]].get("key_figures", [])
-    trends = [_trend(f["key"], by_period, words) for f in figures]
+    trends = [_trend(f["key"], f.get("label", ""), by_period, words) for f in figures]
     return [trend for trend in trends if trend["spark"]]
 
 
 def _trend(
-    key: str, by_period: Mapping[Period, Mapping[str, dict[str, Any]]], words: Words
+    key: str, called: str, by_period: Mapping[Period, Mapping[str, dict[str, Any]]], words: Words
 ) -> dict[str, Any]:
     series = [(p, found.get(key, {}).get("value")) for p, found in by_period.items()]
     while series and series[0][1] is None:
@@ -136,7 +136,7 @@ def _trend(
     if len(known) < 2 or last is None:
         return {"spark": ""}
     texts = number_texts(Estimate(**last))
-    name = readable(key.rpartition("/")[2])
+    name = called or readable(key.rpartition("/")[2])
     label = words(
         "image_trend",
         name=name,

@@ -38,8 +38,12 @@ class Article:
         Place in the report; the smallest comes first.
     key_figures : mapping of str to str
         Numbers of record that belong on management's page, each with which way is good:
-        ``higher``, ``lower`` or empty. One that may be absent ends with a question mark. Where none
-        is named it is the first number of the first answer.
+        ``higher``, ``lower`` or empty. One that may be absent ends with a question mark. Where no
+        notebook of a report names any, it is the first number of each.
+    labels : mapping of str to str
+        What numbers are called on management's page, by their names.
+    leads : bool
+        Whether its first headline is the sentence at the top of management's page.
     not_customers : frozenset of str
         Numbers of record whose n counts firms, branches or periods, not persons: the rule on small
         cells is not about them.
@@ -55,6 +59,8 @@ class Article:
     measures: tuple[str, ...] = ()
     order: int = 100
     key_figures: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    leads: bool = False
     not_customers: frozenset[str] = frozenset()
     parameters: tuple[Parameter, ...] = ()
 
@@ -109,6 +115,8 @@ def read_article(path: Path) -> Article:
         order=int(about.get("order", 100)),
         not_customers=frozenset(map(str, about.get("not_customers", ()))),
         key_figures=_key_figures(about.get("key_figures", {}), path.name),
+        labels={str(k): str(v) for k, v in about.get("labels", {}).items()},
+        leads=bool(about.get("leads", False)),
         parameters=read_parameters(_parameters_cell(cells, path.name), path.name),
     )
 

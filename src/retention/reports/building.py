@@ -110,7 +110,8 @@ def _question(run: Run, part: Collected) -> str:
 
 
 def _lead(run: Run, collected: Sequence[Collected]) -> str:
-    headlines = [answer.headline for part in collected for answer in part.answers]
+    leading = sorted(collected, key=lambda part: not part.article.leads)
+    headlines = [answer.headline for part in leading for answer in part.answers]
     return headlines[0] if headlines else ""
 
 

@@ -92,7 +92,10 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def metrics_record(
-    period: Period, collected: Sequence[Collected], figures: Iterable[tuple[str, str]], lead: str
+    period: Period,
+    collected: Sequence[Collected],
+    figures: Iterable[tuple[str, str, str]],
+    lead: str,
 ) -> dict[str, Any]:
     """Return what ``metrics.json`` holds."""
     return {
@@ -100,26 +103,31 @@ def metrics_record(
         "period": period.label,
         "lead": lead,
         "answers": [answer.record() for part in collected for answer in part.answers],
-        "key_figures": [{"key": key, "better": better} for key, better in figures],
+        "key_figures": [
+            {"key": key, "better": better, "label": label} for key, better, label in figures
+        ],
     }
 
 
-def key_figures(collected: Sequence[Collected]) -> list[tuple[str, str]]:
-    """Return the key of each number for management's page, and which way is good.
+def key_figures(collected: Sequence[Collected]) -> list[tuple[str, str, str]]:
+    """Return the key of each number for management's page, which way is good, and its label.
 
-    A notebook names them in its metadata; if it names none it is the first number of its first
-    answer that has a number to show.
+    Notebooks name them in their metadata. Where none names any, it is the first number that each
+    has to show.
     """
-    ranked: list[tuple[int, int, str, str]] = []
-    for place, part in enumerate(collected):
-        wanted = _named(part.article, part.answers) or _first(part.answers)
+    named = [_named(part.article, part.answers) for part in collected]
+    if not any(named):
+        named = [_first(part.answers) for part in collected]
+    ranked: list[tuple[int, int, str, str, str]] = []
+    for place, (part, wanted) in enumerate(zip(collected, named, strict=True)):
+        labels = part.article.labels
         ranked += [
-            (rank, place, f"{part.article.name}/{name}", better)
+            (rank, place, f"{part.article.name}/{name}", better, labels.get(name.split("/")[1], ""))
             for rank, (name, better) in enumerate(wanted)
         ]
     # the first of every question, then the second of each, as far as there is room
     chosen = sorted(sorted(ranked)[:_MOST], key=lambda figure: (figure[1], figure[0]))
-    return [(key, better) for _, _, key, better in chosen]
+    return [(key, better, label) for _, _, key, better, label in chosen]
 
 
 def _named(article: Article, answers: Sequence[AnswerRecord]) -> list[tuple[str, str]]:
@@ -144,7 +152,7 @@ def cards(
 ) -> list[KeyFigure]:
     """Return the cards of management's page from the numbers of record, present and past."""
     known = numbers(metrics)
-    labels = _labels([figure["key"] for figure in metrics["key_figures"]], titles)
+    labels = _labels(metrics["key_figures"], titles)
     return [
         _card(
             figure,
@@ -158,9 +166,12 @@ def cards(
     ]
 
 
-def _labels(keys: Sequence[str], titles: Mapping[str, str]) -> dict[str, str]:
+def _labels(figures: Sequence[Mapping[str, str]], titles: Mapping[str, str]) -> dict[str, str]:
     """Return what each number is called; with its question where two would be called the same."""
-    plain = {key: readable(key.rpartition("/")[2]) for key in keys}
+    plain = {
+        figure["key"]: figure.get("label") or readable(figure["key"].rpartition("/")[2])
+        for figure in figures
+    }
     names = list(plain.values())
     return {
         key: name if names.count(name) == 1 else f"{titles[key.split('/')[0]]}: {name.lower()}"
