@@ -62,6 +62,8 @@ def test_ledger_tells_true_from_false_in_the_simulated_company(ledger):
     assert verdicts["satisfied_stay"] == "consistent"
     assert verdicts["top_fifth"] == "contradicted"
     assert ledger.ledger["keeping_costs"].estimate.shown
+    # these are contracts: most stay a year whatever becomes of a complaint
+    assert verdicts["unresolved_leave"] == verdicts["resolved_stay"] == "contradicted"
     assert "textbook claims" in ledger.headline()
     assert len(table_claims(ledger)) == len(verdicts) == len(ledger.summary())
 
