@@ -85,12 +85,16 @@ class ProgrammeEffects:
             return "No programme shows what it earns: " + _first_reason(self.effects) + "."
         best = max(shown, key=lambda n: shown[n].value or 0.0)
         net, effect = shown[best], self.effects[best]
+        how = f"{best} ({effect.bond} bond, {effect.design})"
         grade = "an effect" if net.grade in ("A", "B") else "an association, not an effect"
-        paying = [n for n, e in shown.items() if e.low is not None and e.low > 0]
-        count = f"{len(paying)} of {len(shown)} programmes surely earn more than they cost"
+        paying = sum(e.low is not None and e.low > 0 for e in shown.values())
+        span = f"within {self.horizon} {self.unit}s"
+        if net.low is not None and net.low > 0:
+            count = f"{paying} of {len(shown)} programmes surely earn more than they cost"
+            return f"{how} earns {net} over its cost {span}, {grade}; {count}."
         return (
-            f"{best} ({effect.bond} bond, {effect.design}) earns {net} over its cost within "
-            f"{self.horizon} {self.unit}s, {grade}; {count}."
+            f"None of {len(shown)} programmes surely earns more than it costs {span}; the best guess "
+            f"is {how}, over its cost {net}, {grade}."
         )
 
     def cautions(self) -> tuple[str, ...]:
