@@ -93,8 +93,8 @@ class ProgrammeEffects:
             count = f"{paying} of {len(shown)} programmes surely earn more than they cost"
             return f"{how} earns {net} over its cost {span}, {grade}; {count}."
         return (
-            f"None of {len(shown)} programmes surely earns more than it costs {span}; the best guess "
-            f"is {how}, over its cost {net}, {grade}."
+            f"None of {len(shown)} programmes surely earns more than it costs {span}; the best "
+            f"guess is {how}, over its cost {net}, {grade}."
         )
 
     def cautions(self) -> tuple[str, ...]:
