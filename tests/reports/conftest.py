@@ -96,7 +96,6 @@ def write_toy(root: Path, write_notebook: Writer) -> None:
         needs=["customers"],
         order=1,
         key_figures={"stayed": "higher"},
-        labels={"stayed": "Stayed to the end"},
     )
     write_notebook(root / "notebooks/reasons.ipynb", ["1/0"], needs=["exits"], order=2)
 

@@ -63,10 +63,7 @@ def test_a_report_from_notebooks_to_page(project_dir):
     assert "import" not in page.get_text()
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["answers"][0]["estimates"]["stayed"]["low"] == pytest.approx(0.75)
-    assert metrics["key_figures"] == [
-        {"key": "stayed/toy/stayed", "better": "higher", "label": "Stayed to the end"}
-    ]
-    assert "Stayed to the end" in index.find(class_="card").get_text()
+    assert metrics["key_figures"] == [{"key": "stayed/toy/stayed", "better": "higher", "label": ""}]
     manifest = manifest_of(folder)
     assert (manifest["status"], manifest["revision"]) == ("published", 1)
     assert manifest["parameters"]["stayed"] == {"project_dir": ".", "period": "2026-10"}
@@ -131,6 +128,15 @@ def test_a_month_is_compared_with_the_one_before(project_dir, canned):
         "Stayed, 2 reports from September 2026 to October 2026: from 70.0 to 80.0"
     )
     assert manifest_of(page.parent)["compared"].keys() == {"2026-09"}
+
+
+def test_a_notebook_names_its_figures_in_words(project_dir, canned):
+    path = project_dir / "notebooks/stayed.ipynb"
+    notebook = json.loads(path.read_text())
+    notebook["metadata"]["retention"]["labels"] = {"stayed": "Stayed to the end"}
+    path.write_text(json.dumps(notebook))
+    page = BeautifulSoup(run(project_dir).page.read_text(encoding="utf-8"), "html.parser")
+    assert "Stayed to the end" in page.find(class_="card").get_text()
 
 
 def spoil(project_dir, write_notebook, source, **about):
