@@ -166,3 +166,17 @@ def test_what_must_be_there_must_be_there():
         "required numbers present": ("stayed: left",),
         "headlines say something": ("stayed: toy: 'nan % stayed'",),
     }
+
+
+@pytest.mark.parametrize(
+    ("headline", "says_nothing"),
+    [
+        ("", True),
+        ("None % stayed", True),
+        ("stayed: None", True),
+        ("None of 3 programmes surely earns more than it costs", False),
+    ],
+)
+def test_a_headline_says_something(headline, says_nothing):
+    found = faults(check_numbers([collected({"stayed": GOOD}, headline=headline)], 20))
+    assert ("headlines say something" in found) is says_nothing

@@ -94,7 +94,7 @@ class ProgrammeEffects:
             return f"{how} earns {net} over its cost {span}, {grade}; {count}."
         return (
             f"None of {len(shown)} programmes surely earns more than it costs {span}; the best "
-            f"guess is {how}, over its cost {net}, {grade}."
+            f"guess is {how} with {net} over its cost, {grade}."
         )
 
     def cautions(self) -> tuple[str, ...]:

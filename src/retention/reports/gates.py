@@ -187,6 +187,9 @@ def _masked(text: str) -> str:
 # numbers ------------------------------------------------------------------------------------------
 
 
+_EMPTY = re.compile(r"\b(nan|inf|None(?! of ))\b")  # a number that is none, written out
+
+
 def check_numbers(collected: Sequence[Collected], minimum_n: int) -> tuple[Gate, ...]:
     """Check numbers of record: finite, inside their intervals, not from few customers, all there.
 
@@ -213,7 +216,7 @@ def check_numbers(collected: Sequence[Collected], minimum_n: int) -> tuple[Gate,
             }
             small += [f"{where}: {fault}" for fault in _small(of_customers, minimum_n)]
             unsound += [f"{where}: {fault}" for fault in _unsound(answer.estimates)]
-            if not answer.headline.strip() or re.search(r"\b(nan|inf|None)\b", answer.headline):
+            if not answer.headline.strip() or _EMPTY.search(answer.headline):
                 empty.append(f"{where}: {answer.headline!r}")
         absent += [
             f"{part.article.name}: {name}"
