@@ -1,0 +1,1 @@
+"""Who stays, who leaves, why, and who will leave next."""

@@ -1,0 +1,1 @@
+"""Complaints and recovery, exits, forerunners of loss, win-back, contacts."""

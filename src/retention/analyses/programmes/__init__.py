@@ -1,0 +1,1 @@
+"""What to do: effects of programmes, targeting, experiments, claims, actions."""

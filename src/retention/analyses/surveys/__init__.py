@@ -1,0 +1,1 @@
+"""What customers and staff say, and what it moves."""

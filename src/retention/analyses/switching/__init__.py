@@ -1,0 +1,1 @@
+"""What holds a customer: switching costs, bonds, price room, brands, wallet."""

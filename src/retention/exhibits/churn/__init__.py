@@ -1,0 +1,1 @@
+"""Figures and tables: who stays, who leaves, why, and who will leave next."""

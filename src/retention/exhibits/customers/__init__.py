@@ -1,0 +1,1 @@
+"""Figures and tables: value, core customers, classes, needs, the register, the data."""

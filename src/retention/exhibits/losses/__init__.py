@@ -1,0 +1,1 @@
+"""Figures and tables: complaints and recovery, exits, forerunners of loss, win-back, contacts."""

@@ -1,0 +1,1 @@
+"""Figures and tables: effects of programmes, targeting, claims, actions."""

@@ -1,0 +1,1 @@
+"""Figures and tables: what customers and staff say, and what it moves."""
