@@ -34,6 +34,12 @@ REFUSED = {
     "select any_value(x) from t": "min or max",
     "select current_date": "cutoff",
     "with a as (select x / y as z from t) select * from a": "division",
+    "select closed_on - opened_on <= 7 from complaints": "date - date",
+    "select coalesce(closed_on, DATE '2024-01-31') - opened_on from complaints": "date - date",
+    "with a as (select min(ordered_on) as won from orders) select DATE '2024-01-01' - won from a": (
+        "date - date"
+    ),
+    "select max(at) over () - lag(at) over (order by at) from contacts": "date - date",
 }
 ACCEPTED = (
     "select a / 2 from t",
@@ -45,6 +51,9 @@ ACCEPTED = (
     "select avg(cast(a as double)) from t",
     "select datediff('day', d, e) from t",
     "select d + 90 from t",
+    "select opened_on - 90 <= answered_on from t",
+    "select score - severity from complaints",
+    "select closed_on - 7 - 1 from complaints",
     "select unnest(generate_series(1, 5))",
     "select arg_min(a, b) from t group by c",
     "select case when a then cast(0 as double) end from t",

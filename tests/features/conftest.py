@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
+import shutil
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
-from datetime import timedelta
+from dataclasses import fields, is_dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,8 +16,9 @@ import pytest
 
 from retention import features
 from retention.datasets import simulate_company
-from retention.engine import Tables
+from retention.engine import Base, Tables
 from retention.errors import RetentionError
+from retention.project import EngineSettings
 
 
 def _csat(tables: Tables) -> Any:
@@ -56,14 +60,77 @@ EXAMPLES: dict[str, Callable[[Tables], Any]] = {
 }
 
 
+def _in(unit: Any, build: Callable[[Tables], Any]) -> Callable[[Tables], Any]:
+    """A feature counted in another unit of time."""
+    return lambda t: build(
+        Tables(t._base, replace(t.window, unit=unit), currency=t.currency, items=t.items)
+    )
+
+
+def _month_before(tables: Tables) -> date:
+    return tables.window.cutoff - timedelta(days=31)
+
+
+_TEN, _SEVEN = {"low": 0, "high": 10}, {"low": 1, "high": 7}
+# so that every feature of answers has something to do
+ITEMS: dict[str, dict[str, Any]] = {
+    "csat": {"construct": "csat", **_TEN},
+    "nps": {"construct": "nps", **_TEN},
+    "switch_*": {"construct": "switching_cost", "dimension": "procedural", **_SEVEN},
+    "switch_monetary_loss": {"construct": "switching_cost", "dimension": "money", **_SEVEN},
+    "intention_1": {"construct": "leave_at_saving", "dimension": "0.05", **_SEVEN},
+    "intention_2": {"construct": "leave_at_saving", "dimension": "0.10", **_SEVEN},
+}
+
+
+# settings that lead to SQL of their own; `by="region"` groups by a label that may be empty
+VARIANTS: dict[str, Callable[[Tables], Any]] = {
+    "audit_rfm": features.audit_rfm,
+    "build_active, grouped": lambda t: features.build_active(t, by=["region"], grace_days=30),
+    "build_churn_periods, weeks": _in("week", features.build_churn_periods),
+    "build_cohorts, quarters": lambda t: features.build_cohorts(t, unit="quarter"),
+    "build_cube, grouped": lambda t: features.build_cube(
+        t, by=["region", "segment"], reasons=True, grace_days=30
+    ),
+    "build_cube, weeks": _in("week", features.build_cube),
+    "build_durations, quarters": _in(
+        "quarter", lambda t: features.build_durations(t, by=["region"], reasons=True)
+    ),
+    "build_durations, since": lambda t: features.build_durations(
+        t, observed_from=t.window.start + timedelta(days=200), grace_days=14
+    ),
+    "build_hazard_cells, grouped": lambda t: features.build_hazard_cells(t, by=["region"]),
+    "build_investment, grouped": lambda t: features.build_investment(t, groups=["region"]),
+    "build_lock_in, satisfaction": lambda t: features.build_lock_in(
+        t, groups=["region"], satisfaction="csat", step=0.02
+    ),
+    "build_purchase_counts, cohort": lambda t: features.build_purchase_counts(
+        t, returns="drop", acquired_from=_month_before(t), acquired_before=t.window.cutoff
+    ),
+    "build_recovery_trials, silent": lambda t: features.build_recovery_trials(
+        t, silent_to=6.0, immortal=True
+    ),
+    "build_response_panel, earlier": lambda t: features.build_response_panel(
+        t, instrument="pulse", earlier=["csat"]
+    ),
+    "build_rfm, calibrated": lambda t: features.build_rfm(
+        t, calibration_end=_month_before(t), regularity=True
+    ),
+    "build_rfm, gross": lambda t: features.build_rfm(t, returns="drop", cohort_unit="month"),
+    "build_running, grouped": lambda t: features.build_running(t, by=["region"]),
+    "build_ties, grouped": lambda t: features.build_ties(t, groups=["region"]),
+}
+
+
 def every_feature() -> dict[str, Callable[[Tables], Any]]:
     """Return each public ``build_`` function of `retention.features` as a function of tables."""
     missing = without_example()
-    return {
+    plain = {
         name: EXAMPLES.get(name, getattr(features, name))
-        for name in sorted(features.__all__)
+        for name in features.__all__
         if name.startswith("build_") and name not in missing
     }
+    return dict(sorted((plain | VARIANTS).items()))
 
 
 def without_example() -> dict[str, list[str]]:
@@ -119,6 +186,37 @@ def small_company():
 
 @pytest.fixture(scope="session")
 def survey_items() -> dict[str, dict[str, Any]]:
-    """Some items, so that features of answers have something to do."""
-    scale = {"low": 0, "high": 10}
-    return {"csat": {"construct": "csat", **scale}, "nps": {"construct": "nps", **scale}}
+    """Items that let every feature of answers say something."""
+    return ITEMS
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """Spark with two workers of one core each, processes of their own, on the loopback."""
+    pytest.importorskip("pyspark", reason="needs the extra spark")
+    if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
+        pytest.skip("needs Java 17")
+    from retention.engine import Spark
+
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    master = os.environ.get("RETENTION_SPARK_MASTER", "local-cluster[2,1,1024]")
+    options = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    settings = EngineSettings(name="spark", master=master, threads=2, options=options)
+    engine = Spark(settings)
+    yield engine
+    engine.close()
+
+
+def on_engine(engine: Any, tables: Tables, folder: Path) -> Tables:
+    """The same checked tables, as Parquet, on another engine."""
+    folder.mkdir(exist_ok=True)
+    for name in tables._base.admitted:
+        path = folder / f"{name}.parquet"
+        if not path.exists():
+            tables._base.engine.execute(f"copy base.{name} to '{path}' (format parquet)")
+        if engine.dialect == "spark":
+            engine.name_relation(f"base.{name}", engine.read_parquet(str(path)))
+        else:
+            engine.execute(f"create view base.{name} as select * from read_parquet('{path}')")
+    base = Base(engine, tables._base.data_cutoff, tables._base.admitted)
+    return Tables(base, tables.window, currency=tables.currency, items=tables.items)

@@ -11,10 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from retention.errors import ParameterError, ProjectError
+from retention.schemas import INPUT_TABLES
 
 __all__ = ["lint", "translate"]
 
 _GUARDS = ("Case", "Nullif", "Greatest", "If")
+_DATES = frozenset(
+    column.name for table in INPUT_TABLES.values() for column in table.columns
+    if column.kind == "date"
+)
 _UNORDERED = {
     "QUANTILE_CONT": "counts by value, and the quantile in numpy",
     "QUANTILE_DISC": "counts by value, and the quantile in numpy",
@@ -56,8 +61,9 @@ def lint(sql: str) -> tuple[str, ...]:
     ParameterError
         If the text is no SQL.
     """
-    found = [sentence for node in _tree(sql).walk() for sentence in _faults(node)]
-    return tuple(dict.fromkeys(found))
+    tree = _tree(sql)
+    found = [sentence for node in tree.walk() for sentence in _faults(node)]
+    return tuple(dict.fromkeys([*found, *_date_differences(tree)]))
 
 
 def translate(sql: str, dialect: str, prefix: str = "") -> str:
@@ -251,6 +257,36 @@ def _decimal_literal(node: Any) -> str | None:
     if type(parent).__name__ in ("Case", "If", "Coalesce"):
         return "a decimal literal in case or coalesce: write cast(0.5 as double)"
     return None
+
+
+def _date_differences(tree: Any) -> Iterator[str]:
+    """Find ``date - date``: days in DuckDB, an interval in Spark that equals no number."""
+    names = set(_DATES)
+    aliases = [node for node in tree.walk() if type(node).__name__ == "Alias"]
+    before = -1
+    while before != len(names):  # a date keeps being one under each further name
+        before = len(names)
+        names |= {node.alias for node in aliases if _is_date(node.this, names)}
+    for node in tree.walk():
+        dates = type(node).__name__ == "Sub" and _is_date(node.this, names)
+        if dates and _is_date(node.expression, names):
+            yield "date - date: write datediff('day', from, to)"
+
+
+def _is_date(node: Any, names: set[str]) -> bool:
+    kind = type(node).__name__
+    if kind == "Column":
+        return node.name in names
+    if kind in ("Cast", "TryCast"):
+        return str(node.to.this).rpartition(".")[2] == "DATE"
+    if kind in ("Paren", "Add", "Sub", "Min", "Max", "Lag", "Lead", "Window", "ArgMin", "ArgMax"):
+        return _is_date(node.this, names) and not _is_date(node.args.get("expression"), names)
+    if kind in ("Coalesce", "Greatest", "Least"):
+        return any(_is_date(part, names) for part in (node.this, *node.expressions))
+    if kind == "Case":
+        values = [branch.args.get("true") for branch in node.args["ifs"]]
+        return any(_is_date(part, names) for part in (*values, node.args.get("default")))
+    return False
 
 
 def _named_difference(node: Any) -> str | None:

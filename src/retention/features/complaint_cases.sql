@@ -32,12 +32,13 @@ select
   o.severity,
   case
     when o.closed_on is null then 'open'
-    when o.outcome = 'resolved' and o.closed_on - o.opened_on <= {{ quick_days }} then 'resolved quickly'
+    when o.outcome = 'resolved' and datediff('day', o.opened_on, o.closed_on) <= {{ quick_days }}
+      then 'resolved quickly'
     when o.outcome = 'resolved' then 'resolved slowly'
     when o.outcome = 'unresolved' then 'unresolved'
     else 'outcome unknown'
   end as ending,
-  coalesce(o.closed_on, {{ window.last_day | literal }}) - o.opened_on as days,
+  datediff('day', o.opened_on, coalesce(o.closed_on, {{ window.last_day | literal }})) as days,
   o.follow_up_score,
   o.next_on,
   s.left_on

@@ -65,7 +65,8 @@ select
   case
     when m.silent = 1 then 'did not complain'
     when m.closed_on is null or m.closed_on > m.state_on then 'open'
-    when m.outcome = 'resolved' and m.closed_on - m.problem_on <= {{ quick_days }} then 'resolved quickly'
+    when m.outcome = 'resolved' and datediff('day', m.problem_on, m.closed_on) <= {{ quick_days }}
+      then 'resolved quickly'
     when m.outcome = 'resolved' then 'resolved slowly'
     when m.outcome = 'unresolved' then 'unresolved'
     else 'outcome unknown'
