@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from retention.datasets import read_tables
@@ -123,7 +124,7 @@ def test_parquet_folder_and_duckdb_file(tmp_path):
     pd.testing.assert_frame_equal(orders(tmp_path, 'path = "o"\n'), expected(CHINESE))
     pd.testing.assert_frame_equal(orders(tmp_path, 'path = "o/**/*.parquet"\n'), expected(CHINESE))
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
-        connection.register("frame", CHINESE)
+        connection.register("frame", pa.Table.from_pandas(CHINESE))
         connection.execute("create schema crm; create table crm.sales as select * from frame")
     pd.testing.assert_frame_equal(
         orders(tmp_path, 'path = "warehouse.duckdb"\nrelation = "crm.sales"\n'), expected(CHINESE)
@@ -160,14 +161,23 @@ def test_unknown_encoding_is_a_fault_of_the_project(tmp_path):
         orders(tmp_path, 'path = "o.csv"\nencoding = "klingon"\n')
 
 
-def test_a_bad_byte_far_down_is_found(tmp_path):
-    row = b"%06d,c1,2024-05-01,10.00,Fracht\n"
+@pytest.mark.parametrize(
+    ("named", "bad", "said"),
+    [
+        ("", b"\xe9", "is not utf-8: byte 0xe9"),
+        ("gb18030", b"\xff", "is not gb18030: byte 0xff"),
+        ("windows-1252", b"\x81", "is not windows-1252: byte 0x81"),
+    ],
+)
+def test_a_bad_byte_at_row_900_000_is_found(tmp_path, named, bad, said):
+    head, row = b"order_id,customer_id,ordered_on,amount\n", b"1,c1,2024-05-01,10.00\n"
     with (tmp_path / "o.csv").open("wb") as file:
-        file.write(b"order_id,customer_id,ordered_on,amount,product\n")
-        for number in range(100_000):
-            file.write(row % number if number != 90_000 else b"090000,c\xe91,2024-05-01,1.00,x\n")
-    with pytest.raises(DataError, match=r"byte 0xe9 at position [\d,]+, line 90,002"):
-        orders(tmp_path, 'path = "o.csv"\n')
+        file.write(head + row * 899_999 + row.replace(b"c1", b"c" + bad) + row * 100_000)
+    encoding = f'encoding = "{named}"\n' if named else ""
+    position = len(head) + 899_999 * len(row) + 3
+    with pytest.raises(DataError, match=rf"o\.csv {said} at position {position:,}, line 900,001"):
+        orders(tmp_path, f'path = "o.csv"\n{encoding}')
+    assert not list((tmp_path / "data/cache").glob("orders*"))
 
 
 def test_lines_that_cannot_be_parsed_are_set_aside(tmp_path):
@@ -192,6 +202,11 @@ def test_damaged_files_are_named(tmp_path):
     CHINESE.to_parquet(tmp_path / "o.parquet")
     whole = (tmp_path / "o.parquet").read_bytes()
     (tmp_path / "o.parquet").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"o\.parquet"):
+        orders(tmp_path, 'path = "o.parquet"\n')
+    data = bytearray(whole)
+    data[40:200] = bytes(160)  # the footer is whole, a page is not
+    (tmp_path / "o.parquet").write_bytes(bytes(data))
     with pytest.raises(DataError, match=r"o\.parquet"):
         orders(tmp_path, 'path = "o.parquet"\n')
     (tmp_path / "o.csv.gz").write_bytes(gzip.compress(b"order_id,customer_id\n" * 99)[:-9])
@@ -334,13 +349,18 @@ def test_postgres_faults_never_show_the_connection_string(tmp_path, server, monk
         orders(tmp_path, 'connection = "postgresql://crm:x@h/db"\nrelation = "a"\n')
 
 
-def test_a_database_that_goes_away_during_the_query(tmp_path, server, monkeypatch):
+@pytest.mark.parametrize("row", [1, 150_000])
+def test_a_database_that_goes_away_during_the_query(tmp_path, server, monkeypatch, row):
     monkeypatch.setenv("CRM_URL", server)
-    section = (
-        'connection = "CRM_URL"\nquery = "select \'1\' as order_id, pg_terminate_backend('
-        'pg_backend_pid())::text as customer_id, now() as ordered_on, 1 as amount"\n'
-    )
+    section = f'''connection = "CRM_URL"
+query = """select i::text as order_id, now() as ordered_on, 1 as amount,
+  case when i = {row} then pg_terminate_backend(pg_backend_pid())::text else 'c' end as customer_id
+  from generate_series(1, 200000) as i"""
+'''
     with pytest.raises(DataError, match="did not answer the query") as caught:
         orders(tmp_path, section)
     assert "secret-word" not in str(caught.value)
     assert not list((tmp_path / "data/cache").glob("orders*"))
+    monkeypatch.undo()
+    ORDERS.to_csv(tmp_path / "o.csv", index=False)
+    assert len(orders(tmp_path, 'path = "o.csv"\n')) == len(ORDERS)

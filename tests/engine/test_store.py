@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -207,13 +209,65 @@ def test_a_full_disk_is_told_from_a_fault_of_the_data(tmp_path, monkeypatch):
     assert store.find("a", "b") is not None
 
 
+SORT = (
+    "select max(place) from (select row_number() over (order by (i * 7919) % 9000011) as place"
+    " from range(4_000_000) as t(i))"
+)
+
+
 def test_a_query_without_room_to_spill_says_what_to_do(tmp_path):
-    many = "select count(*) from (select distinct i, i * 7 as j from range(9_000_000) t(i))"
-    small = Embedded(EngineSettings(memory_limit="60MB", threads=1))
+    limited = EngineSettings(memory_limit="60MB", threads=1)
+    small = Embedded(limited)
     with pytest.raises(TemporaryError, match="memory_limit and the spill folder"):
-        small.rows(many)
+        small.rows(SORT)
     assert small.rows("select 1") == [(1,)]
     small.close()
-    spilling = Embedded(EngineSettings(memory_limit="120MB", threads=1), tmp_path)
-    assert spilling.rows(many) == [(9_000_000,)]
+    spilling = Embedded(limited, tmp_path)
+    assert spilling.rows(SORT) == [(4_000_000,)]
     spilling.close()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 4 MB, and how to make it larger."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    made = subprocess.run([mount, "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False)
+    if made.returncode:
+        pytest.skip("this machine mounts no tmpfs")
+    grow = [mount, "-o", "remount,size=64m", folder]
+    yield folder, lambda: subprocess.run(grow, check=True)
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_spill_disk_that_is_full_says_what_to_do(small_disk):
+    folder, grow = small_disk
+    engine = Embedded(EngineSettings(memory_limit="60MB", threads=1), folder)
+    with pytest.raises(TemporaryError, match="free the disk"):
+        engine.rows(SORT)
+    assert engine.rows("select 1") == [(1,)]
+    engine.close()
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "windows-1252"])
+def test_a_full_disk_leaves_nothing_half_written_and_the_next_run_recovers(
+    small_disk, tmp_path, encoding, rng
+):
+    folder, grow = small_disk
+    rows = [f"{n},c,2024-05-01,1,{rng.bytes(96).hex()}" for n in range(40_000)]
+    source = tmp_path / "orders.csv"
+    source.write_text("\n".join(["order_id,customer_id,ordered_on,amount,product", *rows]))
+    named = f'encoding = "{encoding}"\n' if encoding != "utf-8" else ""
+    more = f'[tables.orders]\npath = "{source}"\n{named}'
+    (folder / "retention.toml").write_text(HEAD.format(more=more))
+    with pytest.raises(TemporaryError, match="no space left"):
+        read_tables(Project.load(folder))
+    left = [path.name for path in (folder / "data").rglob("*") if path.is_file()]
+    assert left == []
+    grow()
+    assert read_tables(Project.load(folder)).check.tables["orders"].used == 40_000

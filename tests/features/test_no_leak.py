@@ -121,7 +121,9 @@ def truth(small_company, survey_items):
     tables = Tables.from_frames(
         small_company.tables, window=small_company.window, items=survey_items
     ).as_of(CUTOFF)
-    return {name: outcome(feature, tables) for name, feature in every_feature().items()}
+    said = {name: outcome(feature, tables) for name, feature in every_feature().items()}
+    assert not {name for name, answer in said.items() if "refused" in answer}
+    return said
 
 
 def test_every_feature_is_held_to_it():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -187,13 +188,14 @@ class _Reader:
             scratch = folder / "scratch"
             scratch.mkdir()
             opened = open_source(self.engine, self.project.root, source, scratch)
-            admission = examine(
-                self.engine, source, opened.relation, admitted, self.rules, opened.unreadable
-            )
-            found = admission.admitted
-            if not found.check.fatal:
-                direct = opened.lasting and admission.as_is
-                admission.write(self.engine, folder, good=not direct)
+            with _named(source):
+                admission = examine(
+                    self.engine, source, opened.relation, admitted, self.rules, opened.unreadable
+                )
+                found = admission.admitted
+                if not found.check.fatal:
+                    direct = opened.lasting and admission.as_is
+                    admission.write(self.engine, folder, good=not direct)
             if (scratch / UNREADABLE).exists():
                 (scratch / UNREADABLE).rename(folder / UNREADABLE)
             self.engine.drop(opened.relation)
@@ -217,6 +219,16 @@ class _Reader:
             query = saved["good"]
         self.engine.execute(f"create view base.{name} as {query}")
         return found
+
+
+@contextmanager
+def _named(source: TableSource) -> Iterator[None]:
+    """Say in an error in which table, and in which of its files, the fault is."""
+    try:
+        yield
+    except DataError as error:
+        where = source.path or source.connection
+        raise DataError(f"table {source.table} ({where}): {error}") from error
 
 
 def _lay_out(engine: Embedded, table: str, entry: Path, folder: Path) -> None:

@@ -17,7 +17,9 @@ __all__ = ["lint", "translate"]
 
 _GUARDS = ("Case", "Nullif", "Greatest", "If")
 _DATES = frozenset(
-    column.name for table in INPUT_TABLES.values() for column in table.columns
+    column.name
+    for table in INPUT_TABLES.values()
+    for column in table.columns
     if column.kind == "date"
 )
 _UNORDERED = {

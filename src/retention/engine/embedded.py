@@ -142,10 +142,16 @@ def _clear_errors() -> Iterator[None]:
         raise DataError(f"a file could not be read or written: {_first_line(error)}") from error
     except (duckdb.InvalidInputException, duckdb.SerializationException) as error:
         raise DataError(f"a file is damaged or unreadable: {_first_line(error)}") from error
+    except duckdb.Error as error:
+        # what a damaged page of Parquet raises has no class of its own; a wrong query has one
+        if type(error) is not duckdb.Error:
+            raise
+        raise DataError(f"a file is damaged or unreadable: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    line = (str(error).splitlines() or [""])[0]
+    return "".join(letter for letter in line if letter.isprintable()).strip(" :")
 
 
 def frame_of(table: pa.Table) -> pd.DataFrame:
