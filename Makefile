@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS = 1
 export OMP_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help setup report test lint check-all bench spark lock clean
+.PHONY: help setup report test lint check-all versions bench spark lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -39,10 +39,13 @@ test: setup  ## the tests, linter, types and layer contract
 check-all: setup  ## every test there is: simulation studies, browser, faults (long)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not spark"
 
+versions: setup  ## the oldest and the newest DuckDB and sqlglot allowed: tests in both, one text for Spark
+	$(BIN)/python benchmarks/versions.py
+
 bench: setup  ## ratios against peers and bare limits, each in one run
 	$(BIN)/python benchmarks/run.py
 
-spark: ## the features on Spark and on DuckDB, compared (needs Java 17)
+spark: ## the features on Spark (two workers on the loopback) and on DuckDB, compared (needs Java 17)
 	$(MAKE) setup EXTRAS=dev,spark VENV=$(VENV)
 	$(BIN)/python -m pytest -m spark
 	$(BIN)/python benchmarks/spark_compare.py

@@ -19,8 +19,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build/versions"
 PACKAGES = ("duckdb", "sqlglot")
-TESTS = ("tests/engine", "tests/features", "tests/datasets/test_sources.py",
-         "tests/datasets/test_read.py", "src/retention/engine", "src/retention/features")  # fmt: skip
+TESTS = (
+    "tests/engine", "tests/features", "tests/datasets/test_sources.py",
+    "tests/datasets/test_read.py", "src/retention/engine", "src/retention/features",
+)  # fmt: skip
 
 
 def allowed() -> dict[str, tuple[str, str]]:

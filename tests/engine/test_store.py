@@ -245,7 +245,7 @@ def small_disk(tmp_path):
 
 
 def test_a_spill_disk_that_is_full_says_what_to_do(small_disk):
-    folder, grow = small_disk
+    folder, _ = small_disk
     engine = Embedded(EngineSettings(memory_limit="60MB", threads=1), folder)
     with pytest.raises(TemporaryError, match="free the disk"):
         engine.rows(SORT)
