@@ -6,7 +6,6 @@ Every command imports what it needs when it runs, so that ``retention --help`` a
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from retention.project import Project
-    from retention.reports import Archive, Order, Outcome
+    from retention.reports import Archive, Order
     from retention.window import Period
 
 
@@ -127,12 +126,17 @@ def check(folder: Path, strict: bool, as_json: bool) -> None:
 @click.option("--due", is_flag=True, help="Every finished period that has no report yet.")
 @click.option("--only", help="Notebooks by name, with commas between.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Notebooks at once.")
+@click.option("--cold", is_flag=True, help="Start every kernel afresh; do not fork them.")
 @click.option("--lang", help="Language of the pages: en, zh.")
 @click.option("--force", is_flag=True, help="Run even if nothing changed.")
 @click.option("--notify", "command", help="Command to run after each report.")
 @click.option("--mail", "address", help="Mail the summary by RETENTION_SMTP=host:port.")
 @click.option("--cell-limit", type=click.IntRange(1), help="Seconds a cell may take.")
 @click.option("--run-limit", type=click.IntRange(1), help="Seconds a period may take.")
+@click.option("-p", "--param", "parameters", multiple=True, metavar="[NOTEBOOK.]NAME=VALUE")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON record a report.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what failed.")
+@click.option("-v", "--verbose", is_flag=True, help="Say also cells, seconds and memory.")
 def report(
     folder: Path,
     label: str | None,
@@ -142,35 +146,47 @@ def report(
     only: str | None,
     lang: str | None,
     force: bool,
+    cold: bool,
     command: str | None,
     address: str | None,
+    parameters: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
     **limits: int | None,
 ) -> None:
     """Make and publish reports; prints the page of each."""
     from retention.project import Project
-    from retention.reports import Archive
+    from retention.reports import Archive, Console, make_reports
 
+    if quiet and verbose:
+        raise click.UsageError("give --quiet or --verbose")
     if sum(map(bool, (label, first or last, due))) > 1:
         raise click.UsageError("give --period, or --from and --to, or --due")
     project = Project.load(folder)
     archive = Archive(project.root)
-    order = _order(project, only, lang, force, limits)
+    order = _order(project, only, lang, force, limits, parameters)
     periods = _periods(project, archive, label, first, last, due)
+    console = Console(
+        out=click.echo,
+        err=lambda text, ends: click.echo(text, err=True, nl=ends),
+        volume="quiet" if quiet else "verbose" if verbose else "normal",
+        as_json=as_json,
+        changing=sys.stderr.isatty(),
+    )
     if not periods:
-        click.echo("nothing is due")
-    code = 0
-    for period in periods:
-        outcome = _run(project, period, order)
-        code = code or outcome.exit_code
-        if outcome.status in ("published", "failed"):
-            _tell(outcome, project.name, command, address)
-        if outcome.exit_code in (75, 124, 130, 143):
-            break
-    sys.exit(code)
+        console.say("nothing is due")
+    told = {"command": command, "address": address}
+    sys.exit(make_reports(project, periods, order, console, warm=not cold, **told))
 
 
 def _order(
-    project: Project, only: str | None, lang: str | None, force: bool, given: dict[str, int | None]
+    project: Project,
+    only: str | None,
+    lang: str | None,
+    force: bool,
+    given: dict[str, int | None],
+    parameters: tuple[str, ...],
 ) -> Order:
     from retention.reports import Limits, Order
 
@@ -184,6 +200,7 @@ def _order(
             run_seconds=given["run_limit"] or int(settings.get("run_timeout", 7200)),
             jobs=given["jobs"] or int(settings.get("jobs", 1)),
         ),
+        parameters=parameters,
     )
 
 
@@ -205,63 +222,6 @@ def _periods(
         end = Period.parse(last) if last else latest
         return (Period.parse(first) if first else end).through(end)
     return (Period.parse(label) if label else latest,)
-
-
-def _run(project: Project, period: Period, order: Order) -> Outcome:
-    from retention.errors import RetentionError
-    from retention.reports import Outcome, rebuild_index, run_report
-
-    told, done = _progress(period)
-    try:
-        outcome = run_report(project, period, order, told)
-    except RetentionError as error:
-        outcome = Outcome(
-            period=period, status="failed", exit_code=error.exit_code, reason=str(error)
-        )
-    done()
-    if outcome.exit_code:
-        click.echo(f"{period}: not published: {outcome.reason}", err=True)
-        if outcome.page:
-            click.echo(f"{period}: see {outcome.page}", err=True)
-    else:
-        rebuild_index(project, order.lang)
-        click.echo(f"{period}: {outcome.status}", err=True)
-        click.echo(outcome.page)
-    return outcome
-
-
-def _tell(outcome: Outcome, company: str, command: str | None, address: str | None) -> None:
-    """Tell whoever wants to know; that it cannot be told does not undo a report."""
-    from retention.errors import TemporaryError
-    from retention.reports import notify, send_mail
-
-    try:
-        if command:
-            notify(command, outcome, company)
-        if address:
-            send_mail(address, outcome, company)
-    except TemporaryError as error:
-        click.echo(f"{outcome.period}: {error}", err=True)
-
-
-def _progress(period: Period) -> tuple[Callable[[str, int, int, float], None], Callable[[], None]]:
-    """Return what tells of progress: one line that changes on a terminal, plain lines elsewhere."""
-    if sys.stderr.isatty():
-
-        def told(name: str, done: int, total: int, seconds: float) -> None:
-            left = seconds / done * (total - done)
-            line = (
-                f"{period}: {name} {done}/{total} cells, {seconds:.0f} s, about {left:.0f} s left"
-            )
-            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
-
-        return told, lambda: click.echo("\r\x1b[K", err=True, nl=False)
-
-    def finished(name: str, done: int, total: int, seconds: float) -> None:
-        if done == total:
-            click.echo(f"{period}: {name} done in {seconds:.1f} s", err=True)
-
-    return finished, lambda: None
 
 
 @main.command()

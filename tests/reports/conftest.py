@@ -134,7 +134,7 @@ def executed(toy_root):
 def canned(monkeypatch, executed):
     """Runs take the notebook that was executed once, with the value the toy notebook now has."""
 
-    def execute(jobs, *, limits, stop, progress):
+    def execute(jobs, *, limits, stop, progress, kernels):
         for job in jobs:
             text = executed
             if "Toy(0.7)" in job.article.path.read_text(encoding="utf-8"):

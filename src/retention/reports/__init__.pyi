@@ -3,9 +3,12 @@ from .archive import rebuild_index as rebuild_index
 from .articles import Article as Article
 from .articles import find_articles as find_articles
 from .articles import packaged_notebooks as packaged_notebooks
+from .batch import Console as Console
+from .batch import make_reports as make_reports
 from .data_check import DataCheck as DataCheck
 from .data_check import check_tables as check_tables
 from .differences import differences as differences
+from .kernels import Kernels as Kernels
 from .layout import copy_notebooks as copy_notebooks
 from .layout import lay_out_project as lay_out_project
 from .limits import Limits as Limits
@@ -19,6 +22,7 @@ from .parameters import read_parameters as read_parameters
 from .periods import due_periods as due_periods
 from .periods import latest_period as latest_period
 from .periods import local_today as local_today
+from .progress import Seen as Seen
 from .publishing import Archive as Archive
 from .rendering_again import render_again as render_again
 from .running import run_report as run_report

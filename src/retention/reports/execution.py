@@ -27,7 +27,7 @@ from retention.errors import (
     TimeLimitError,
 )
 from retention.reports.articles import Article
-from retention.reports.kernels import Kernel, load_machinery
+from retention.reports.kernels import Kernel, Kernels, load_machinery
 from retention.reports.limits import Limits, Stop
 
 __all__ = ["Execution", "Job", "Progress", "Status", "execute_all"]
@@ -152,9 +152,14 @@ class _Clock:
 
 
 def execute_all(
-    jobs: Sequence[Job], *, limits: Limits, stop: Stop, progress: Progress
+    jobs: Sequence[Job],
+    *,
+    limits: Limits,
+    stop: Stop,
+    progress: Progress,
+    kernels: Kernels | None = None,
 ) -> tuple[Execution, ...]:
-    """Run notebooks, each in a fresh kernel, and wait for all of them.
+    """Run notebooks, each in a kernel of its own, and wait for all of them.
 
     Parameters
     ----------
@@ -166,19 +171,26 @@ def execute_all(
         Ends everything early.
     progress : callable
         Told of every finished cell; called from the threads that run the notebooks.
+    kernels : Kernels, optional
+        Where kernels come from, for whoever runs many periods; the caller closes it.
 
     Raises
     ------
     InterruptedRunError, TimeLimitError
         If `stop` says so. Every kernel has been killed by then.
     """
+    if kernels is None:
+        with Kernels() as own:
+            return execute_all(jobs, limits=limits, stop=stop, progress=progress, kernels=own)
     load_machinery()
+    kernels.prepare([job.article.path for job in jobs], stop.check)
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     waiting: SimpleQueue[tuple[int, Job]] = SimpleQueue()
     for numbered in enumerate(jobs):
         waiting.put(numbered)
     results: dict[int, Execution | BaseException] = {}
     running: set[Kernel] = set()
+    ways = _Ways(limits, progress, kernels, running)
 
     def work() -> None:
         while not stop.event.is_set():
@@ -187,7 +199,7 @@ def execute_all(
             except Empty:
                 return
             try:
-                results[place] = _execute(job, limits, progress, running)
+                results[place] = _execute(job, ways)
             except BaseException as error:
                 results[place] = error
 
@@ -223,16 +235,27 @@ def _result(result: Execution | BaseException) -> Execution:
     return result
 
 
-def _execute(job: Job, limits: Limits, progress: Progress, running: set[Kernel]) -> Execution:
-    """Run one notebook; once more if its kernel did not start."""
-    result = _attempt(job, limits, progress, running)
-    return _attempt(job, limits, progress, running) if result.status == "temporary" else result
+@dataclass(frozen=True)
+class _Ways:
+    """How the notebooks of a run are run, the same for all."""
+
+    limits: Limits
+    progress: Progress
+    kernels: Kernels
+    running: set[Kernel]
 
 
-def _attempt(job: Job, limits: Limits, progress: Progress, running: set[Kernel]) -> Execution:
-    kernel = Kernel()
+def _execute(job: Job, ways: _Ways) -> Execution:
+    """Run one notebook; once more, in a fresh kernel, if its kernel did not start."""
+    result = _attempt(job, ways)
+    return _attempt(job, ways, fresh=True) if result.status == "temporary" else result
+
+
+def _attempt(job: Job, ways: _Ways, *, fresh: bool = False) -> Execution:
+    limits, running = ways.limits, ways.running
+    kernel = ways.kernels.kernel(fresh=fresh)
     running.add(kernel)
-    clock = _Clock(job, progress, kernel)
+    clock = _Clock(job, ways.progress, kernel)
     try:
         _run_papermill(job, limits, clock)
         return clock.ended("answered")

@@ -12,10 +12,13 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Kernel", "load_machinery"]
+from retention.reports.warm_kernels import WarmParent, can_fork, imports_of
+
+__all__ = ["Kernel", "Kernels", "load_machinery"]
 
 _THREADS = ("OPENBLAS", "OMP", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
 
@@ -37,18 +40,18 @@ def load_machinery() -> None:
             del sys.modules[grammar]
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     one_thread = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
     return one_thread | {
-        "IPYTHONDIR": str(folder),  # nobody's start-up files
         "MPLBACKEND": "agg",
         "PYTHONHASHSEED": "0",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",  # of a pool that is not even used
         "TZ": "UTC",
     }
 
 
-def _manager(folder: Path) -> Any:
+def _manager(folder: Path, parent: WarmParent | None) -> Any:
     """Return a manager of one kernel that runs `sys.executable`, whatever is registered."""
     from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -56,7 +59,8 @@ def _manager(folder: Path) -> Any:
 
     class OwnKernel(KernelSpecManager):  # type: ignore[misc]
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            return KernelSpec(env=_environment(folder), resource_dir="", **get_kernel_dict())
+            env = _environment() | {"IPYTHONDIR": str(folder)}  # nobody's start-up files
+            return KernelSpec(env=env, resource_dir="", **get_kernel_dict())
 
     class OwnManager(AsyncKernelManager):  # type: ignore[misc]
         def client(self, **settings: Any) -> Any:
@@ -72,16 +76,41 @@ def _manager(folder: Path) -> Any:
     )
     if transport == "ipc":
         manager.ip = str(folder / "k")
+    if parent is not None:
+        manager.provisioner = _forking(parent, manager)
     return manager
 
 
-class Kernel:
-    """One kernel and its private folder; `end` may be called from any thread, more than once."""
+def _forking(parent: WarmParent, manager: Any) -> Any:
+    """Return what has kernels forked instead of started."""
+    from jupyter_client.provisioning import LocalProvisioner
 
-    def __init__(self) -> None:
+    class Forking(LocalProvisioner):  # type: ignore[misc]
+        async def launch_kernel(self, cmd: list[str], **given: Any) -> Any:
+            arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
+            cwd = str(given.get("cwd") or Path.cwd())
+            forked = parent.fork(arguments, dict(given["env"]), cwd)
+            self.process = forked  # type: ignore[assignment] # it answers as Popen would
+            self.pid = self.pgid = forked.pid
+            self.cwd = cwd
+            return self.connection_info
+
+    return Forking(kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager)
+
+
+class Kernel:
+    """One kernel and its private folder; `end` may be called from any thread, more than once.
+
+    Parameters
+    ----------
+    parent : WarmParent, optional
+        What it is forked from; without one it is started afresh.
+    """
+
+    def __init__(self, parent: WarmParent | None = None) -> None:
         # not in the project: a socket's path must stay under 108 bytes
         self.folder = Path(tempfile.mkdtemp(prefix="retention-"))
-        self.manager = _manager(self.folder)
+        self.manager = _manager(self.folder, parent)
 
     @property
     def process_id(self) -> int | None:
@@ -118,3 +147,59 @@ class Kernel:
         with contextlib.suppress(Exception):  # it may be gone already; nothing more can be done
             run_sync(self.manager.shutdown_kernel)(now=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Kernels:
+    """Where the kernels of a run, or of many runs, come from; close it when they are done.
+
+    Parameters
+    ----------
+    warm : bool
+        Whether they are forked from one process that has imported everything, where the system
+        can. They are the same either way, but for the time they take.
+    """
+
+    def __init__(self, *, warm: bool = True) -> None:
+        self.parent: WarmParent | None = None
+        self.warm = warm and can_fork()
+
+    def __enter__(self) -> Kernels:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def prepare(self, notebooks: Iterable[Path], check: Callable[[], None] = lambda: None) -> None:
+        """Import what these notebooks import, unless it was done, or there is but one of them.
+
+        Parameters
+        ----------
+        notebooks : iterable of Path
+            What is to be run.
+        check : callable
+            Called while it imports; raises if the run has to end.
+        """
+        paths = list(notebooks)
+        if not self.warm or self.parent is not None or len(paths) < 2:
+            return
+        self.parent = WarmParent(imports_of(paths), _environment())
+        try:
+            sound = self.parent.start(check)
+        except (OSError, RuntimeError):
+            sound = False
+        except BaseException:
+            self.close()
+            raise
+        if not sound:
+            self.close()
+            self.warm = False
+
+    def kernel(self, *, fresh: bool = False) -> Kernel:
+        """Return a kernel, not started yet."""
+        return Kernel(None if fresh else self.parent)
+
+    def close(self) -> None:
+        """End the process that forks, and every kernel that still runs."""
+        if self.parent is not None:
+            self.parent.close()
+            self.parent = None

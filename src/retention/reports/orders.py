@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,9 +16,7 @@ from retention.reports.publishing import Archive
 from retention.reports.wording import Words
 from retention.window import Period
 
-__all__ = ["Order", "Outcome", "Run", "Told"]
-
-Told = Callable[[str, int, int, float], None]
+__all__ = ["Order", "Outcome", "Run"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +33,16 @@ class Order:
         Run even if nothing changed.
     limits : Limits
         Time limits and notebooks at once.
+    parameters : tuple of str
+        Values for notebooks as they were written on the command line: ``name=value`` for every
+        notebook that has the name, ``notebook.name=value`` for one.
     """
 
     only: tuple[str, ...] = ()
     lang: str = "en"
     force: bool = False
     limits: Limits = field(default_factory=Limits)
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,8 @@ class Outcome:
         Management's page, or the failure page.
     reason : str
         Why it failed.
+    executions : tuple of Execution
+        How each notebook ended, with its seconds and its memory; empty if none was run.
     """
 
     period: Period
@@ -67,6 +70,7 @@ class Outcome:
     exit_code: int = 0
     page: Path | None = None
     reason: str = ""
+    executions: tuple[Execution, ...] = ()
 
 
 @dataclass

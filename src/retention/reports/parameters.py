@@ -18,7 +18,7 @@ from typing import Any
 
 from retention.errors import ParameterError
 
-__all__ = ["Parameter", "bind_parameters", "parse_value", "read_parameters"]
+__all__ = ["Parameter", "bind_parameters", "parse_value", "read_parameters", "written_parameters"]
 
 
 @dataclass(frozen=True)
@@ -187,3 +187,65 @@ def parse_value(parameter: Parameter, text: str) -> Any:
         raise ParameterError(
             f"parameter {parameter.name} is a {parameter.kind}; {text!r} is none"
         ) from error
+
+
+_DECIDED = ("project_dir", "period")
+
+
+def written_parameters(
+    texts: Sequence[str], known: Mapping[str, Sequence[Parameter]]
+) -> dict[str, dict[str, Any]]:
+    """Read ``name=value`` and ``notebook.name=value`` of a command line.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        As they were written.
+    known : mapping of str to sequence of Parameter
+        The parameters of each notebook of the run.
+
+    Returns
+    -------
+    dict of str to dict
+        Values by notebook and name.
+
+    Raises
+    ------
+    ParameterError
+        If a text is no assignment, no notebook of the run has the name, the run decides it, or
+        the value is of another type.
+
+    Examples
+    --------
+    >>> known = {"curve": (Parameter("group_by", "auto"),), "value": (Parameter("months", 12),)}
+    >>> written_parameters(["months=24", "curve.group_by=007"], known)
+    {'value': {'months': 24}, 'curve': {'group_by': '007'}}
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        named, equals, value = text.partition("=")
+        notebook, dot, name = named.rpartition(".")
+        if not equals or not name:
+            raise ParameterError(f"{text!r}: write name=value or notebook.name=value")
+        if name in _DECIDED:
+            raise ParameterError(f"{name} is decided by the run; see --period and --project")
+        having = _having(name, notebook if dot else "", known)
+        for owner, parameter in having.items():
+            found.setdefault(owner, {})[name] = parse_value(parameter, value)
+    return found
+
+
+def _having(
+    name: str, notebook: str, known: Mapping[str, Sequence[Parameter]]
+) -> dict[str, Parameter]:
+    """Return the parameter of this name of each notebook that is meant."""
+    if notebook and notebook not in known:
+        raise ParameterError(f"no notebook of this run is named {notebook!r}")
+    meant = {notebook: known[notebook]} if notebook else known
+    having = {n: p for n, parameters in meant.items() for p in parameters if p.name == name}
+    if not having:
+        names = sorted({p.name for parameters in meant.values() for p in parameters})
+        near = get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(names)}"
+        raise ParameterError(f"{notebook or 'this run'} has no parameter {name!r}{hint}")
+    return having

@@ -25,6 +25,7 @@ from retention.reports import comparing, rendering
 from retention.reports.articles import Article, choose_articles, find_articles
 from retention.reports.building import build, frame
 from retention.reports.execution import Execution, Job, execute_all
+from retention.reports.kernels import Kernels
 from retention.reports.limits import Stop, stop_on_signals
 from retention.reports.manifest import (
     MANIFEST,
@@ -39,8 +40,9 @@ from retention.reports.manifest import (
     what_changed,
     write_json,
 )
-from retention.reports.orders import Order, Outcome, Run, Told
-from retention.reports.parameters import bind_parameters
+from retention.reports.orders import Order, Outcome, Run
+from retention.reports.parameters import bind_parameters, written_parameters
+from retention.reports.progress import Meter, Told, seconds_before
 from retention.reports.publishing import Archive
 from retention.reports.wording import words_in
 from retention.window import Period
@@ -49,7 +51,11 @@ __all__ = ["publish", "run_report"]
 
 
 def run_report(
-    project: Project, period: Period, order: Order | None = None, told: Told | None = None
+    project: Project,
+    period: Period,
+    order: Order | None = None,
+    told: Told | None = None,
+    kernels: Kernels | None = None,
 ) -> Outcome:
     """Make and publish the report of one period.
 
@@ -65,7 +71,9 @@ def run_report(
     order : Order, optional
         What is asked.
     told : callable, optional
-        Progress: notebook, cells done, cells in all, seconds.
+        Told of every cell that is done: how far the run is, and how long it will take.
+    kernels : Kernels, optional
+        Where kernels come from, for whoever makes many reports; the caller closes it.
 
     Raises
     ------
@@ -86,7 +94,7 @@ def run_report(
             return Outcome(period=period, status="up to date", page=_page(archive, period))
         try:
             with archive.stage(period) as staging:
-                return _make(run, staging, stop, published, told or (lambda *seen: None))
+                return _make(run, staging, stop, published, told or (lambda seen: None), kernels)
         except OSError as error:
             raise _disk_trouble(error) from error
 
@@ -118,10 +126,12 @@ def _prepare(project: Project, period: Period, order: Order, archive: Archive) -
     only = order.only or tuple(project.report.get("only", ()))
     articles = choose_articles(find_articles(project.root), only)
     words = words_in(order.lang)
+    written = written_parameters(order.parameters, {a.name: a.parameters for a in articles})
     measured = {str(said["construct"]) for said in project.items.values()}
     lacking = {a.name: ", ".join(a.lacks(project.tables, measured)) for a in articles}
     values = {
-        a.name: bind_parameters(a.parameters, _given(project, period, a), a.name) for a in articles
+        a.name: bind_parameters(a.parameters, _given(project, period, a, written), a.name)
+        for a in articles
     }
     history = comparing.History(archive, period)
     run = Run(
@@ -142,8 +152,10 @@ def _prepare(project: Project, period: Period, order: Order, archive: Archive) -
     return run
 
 
-def _given(project: Project, period: Period, article: Article) -> dict[str, Any]:
-    """Return the values for a notebook: the project's, and the two that the run decides."""
+def _given(
+    project: Project, period: Period, article: Article, written: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the values for a notebook: the project's, those of the command line, the run's own."""
     decided = {"project_dir": ".", "period": period.label}
     names = {parameter.name for parameter in article.parameters}
     given = dict(project.parameters.get(article.name, {}))
@@ -151,6 +163,7 @@ def _given(project: Project, period: Period, article: Article) -> dict[str, Any]
         raise ParameterError(
             f"[parameters.{article.name}] {name} is decided by the run; leave it out"
         )
+    given |= written.get(article.name, {})
     return given | {name: value for name, value in decided.items() if name in names}
 
 
@@ -193,7 +206,12 @@ def _is_up_to_date(run: Run, published: Mapping[str, Any] | None) -> bool:
 
 
 def _make(
-    run: Run, staging: Path, stop: Stop, published: Mapping[str, Any] | None, told: Told
+    run: Run,
+    staging: Path,
+    stop: Stop,
+    published: Mapping[str, Any] | None,
+    told: Told,
+    kernels: Kernels | None,
 ) -> Outcome:
     executed = staging / "executed"
     executed.mkdir()
@@ -202,7 +220,13 @@ def _make(
             [_job(run, article, executed) for article in run.answerable],
             limits=run.order.limits,
             stop=stop,
-            progress=told,
+            progress=Meter(
+                [article.name for article in run.answerable],
+                _seconds_before(run, published),
+                run.order.limits.jobs,
+                told,
+            ),
+            kernels=kernels,
         )
         _raise_worst(run)
         report = staging / "report"
@@ -215,6 +239,12 @@ def _make(
         raise
     except Exception as error:
         return _fail(run, staging, error)
+
+
+def _seconds_before(run: Run, published: Mapping[str, Any] | None) -> dict[str, float]:
+    """Return what each notebook took, as far as an earlier report tells."""
+    earlier = [read_json(run.archive.folder / p.label / MANIFEST) for p in run.history.metrics]
+    return seconds_before([*earlier, published])
 
 
 def _job(run: Run, article: Article, executed: Path) -> Job:
@@ -278,7 +308,7 @@ def publish(run: Run, report: Path, published: Mapping[str, Any] | None) -> Outc
     manifest = _account(run, "published", 0)
     manifest["outputs"] = outputs_of(report)
     place = archive.published(period)
-    done = partial(Outcome, period=period, page=_page(archive, period))
+    done = partial(Outcome, period=period, page=_page(archive, period), executions=run.executions)
     if published is not None and intact(place, published):
         same = published["outputs"] == manifest["outputs"]
         manifest["changed"] = what_changed(published, manifest)
@@ -346,6 +376,7 @@ def _fail(run: Run, staging: Path, error: Exception) -> Outcome:
         exit_code=code,
         page=place / "failure.html",
         reason=reason,
+        executions=run.executions,
     )
 
 
