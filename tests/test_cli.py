@@ -88,14 +88,13 @@ def test_periods_are_run_in_order_and_the_worst_is_told(tmp_path, monkeypatch):
     )
     seen = []
 
-    def report(project, period, order, told):
+    def report(project, period, order, told, kernels):
         seen.append(period.label)
         if period.label == "2026-09":
             raise DataError("no data")
         return Outcome(period=period, status="published", page=tmp_path / period.label)
 
-    monkeypatch.setattr("retention.reports.running.run_report", report)
-    monkeypatch.setattr("retention.reports.run_report", report, raising=False)
+    monkeypatch.setattr("retention.reports.batch.run_report", report)
     code, output = run("report", "-C", str(tmp_path / "p"), "--from", "2026-08")
     assert (code, seen) == (3, ["2026-08", "2026-09", "2026-10"])
     assert "2026-09: not published: no data" in output
@@ -103,6 +102,13 @@ def test_periods_are_run_in_order_and_the_worst_is_told(tmp_path, monkeypatch):
     assert output.endswith("2026-10\n")  # the path of the page, alone on its line
     code, _ = run("report", "-C", str(tmp_path / "p"), "--from", "2026-09", "--to", "2026-08")
     assert code == 2
+    one = ["report", "-C", str(tmp_path / "p"), "--period"]
+    code, output = run(*one, "2026-10", "--json")
+    record = json.loads(output.splitlines()[-1])
+    assert (record["period"], record["status"], record["exit_code"]) == ("2026-10", "published", 0)
+    assert run(*one, "2026-10", "-q")[1] == f"{tmp_path / '2026-10'}\n"
+    assert "not published: no data" in run(*one, "2026-09", "-q")[1]
+    assert run(*one, "2026-10", "-q", "-v")[0] == 2
 
 
 def test_the_machine_is_examined(tmp_path):

@@ -14,14 +14,27 @@ import pytest
 from retention.errors import InterruptedRunError, TimeLimitError
 from retention.reports.articles import read_article
 from retention.reports.execution import Job, execute_all
+from retention.reports.kernels import Kernels, _environment
 from retention.reports.limits import Limits, Stop, stop_on_signals
+from retention.reports.warm_kernels import WarmParent, can_fork, imports_of
+
+
+@pytest.fixture(scope="module")
+def forking(tmp_path_factory, write_notebook):
+    """Kernels that are forked, where the system can."""
+    folder = tmp_path_factory.mktemp("forking")
+    with Kernels() as kernels:
+        kernels.prepare([write_notebook(folder / f"{name}.ipynb") for name in ("a", "b")])
+        yield kernels
 
 
 @pytest.fixture
-def run(tmp_path, write_notebook):
+def run(tmp_path, write_notebook, forking):
     """Run one notebook of the given cells; returns its Execution."""
 
-    def run(*cells, values=None, limits=None, stop=None, parameters=None, progress=None):
+    def run(
+        *cells, values=None, limits=None, stop=None, parameters=None, progress=None, kernels=forking
+    ):
         extra = {} if parameters is None else {"parameters": parameters}
         path = write_notebook(tmp_path / "one.ipynb", cells, **extra)
         job = Job(
@@ -33,7 +46,11 @@ def run(tmp_path, write_notebook):
         limits = limits or Limits(cell_seconds=30, run_seconds=60)
         stop = stop or Stop(time.monotonic() + limits.run_seconds)
         (result,) = execute_all(
-            [job], limits=limits, stop=stop, progress=progress or (lambda *seen: None)
+            [job],
+            limits=limits,
+            stop=stop,
+            progress=progress or (lambda *seen: None),
+            kernels=kernels,
         )
         return result
 
@@ -116,8 +133,11 @@ def test_a_kernel_that_dies(run, tmp_path):
     assert_gone(tmp_path)
 
 
-def test_a_kernel_that_is_killed(run, tmp_path):
-    result = run(WRITE_PID, "import signal; os.kill(os.getpid(), signal.SIGKILL)")
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_kernel_that_is_killed(run, tmp_path, forking, warm):
+    kernels = forking if warm else Kernels(warm=False)
+    kill = "import signal; os.kill(os.getpid(), signal.SIGKILL)"
+    result = run(WRITE_PID, kill, kernels=kernels)
     assert (result.status, result.exit_code) == ("kernel died", 138)
 
 
@@ -137,3 +157,71 @@ def test_a_signal_ends_the_kernel_and_its_children(run, tmp_path):
     assert caught.value.signal_number == signal.SIGTERM
     assert_gone(tmp_path)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+# forked kernels -----------------------------------------------------------------------------------
+
+STATE = """
+import json, os, signal, sys
+import pandas as pd
+signals = [int(signal.getsignal(n) != signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGCHLD)]
+state = [os.getcwd(), sys.path, sorted(dir()), hash("a"), signals, getattr(json, "leak", 0)]
+state += [pd.options.display.max_rows, os.environ["TZ"]]
+json.leak, pd.options.display.max_rows = 1, 7
+_ = open("state.json", "w").write(json.dumps(state))
+"""
+
+
+def test_a_forked_kernel_is_as_clean_as_a_fresh_one(run, tmp_path, forking):
+    if not can_fork():
+        pytest.skip("this system does not fork soundly")
+    seen = []
+    for kernels in (forking, forking, Kernels(warm=False)):
+        assert run(STATE, kernels=kernels).status == "answered"
+        seen.append(json.loads((tmp_path / "state.json").read_text()))
+    assert seen[0] == seen[1]  # nothing leaks from one into the next
+    assert seen[0] == seen[2]
+
+
+def test_without_its_parent_a_kernel_is_started_afresh(run, write_notebook, tmp_path):
+    if not can_fork():
+        pytest.skip("this system does not fork soundly")
+    with Kernels() as kernels:
+        kernels.parent = WarmParent((), _environment())
+        assert kernels.parent.start(lambda: None)
+        kernels.parent.process.kill()
+        kernels.parent.process.wait()
+        assert run("1", kernels=kernels).status == "answered"
+
+
+def test_what_starts_a_thread_is_not_forked(tmp_path, monkeypatch):
+    if not can_fork():
+        pytest.skip("this system does not fork soundly")
+    code = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\n"
+    (tmp_path / "starts_a_thread.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    parent = WarmParent((("starts_a_thread", ()),), _environment())
+    try:
+        assert not parent.start(lambda: None)
+    finally:
+        parent.close()
+
+
+def test_an_interrupted_start_leaves_nothing():
+    def stop():
+        raise InterruptedRunError(15)
+
+    kernels = Kernels()
+    notebooks = [Path("a.ipynb"), Path("b.ipynb")]  # not there, which the runs would tell
+    if not can_fork():
+        pytest.skip("this system does not fork soundly")
+    with pytest.raises(InterruptedRunError):
+        kernels.prepare(notebooks, stop)
+    assert kernels.parent is None
+
+
+def test_imports_are_read_from_the_code(tmp_path, write_notebook):
+    cells = ["import json as j, os.path\nfrom retention.analyses import retention_curve", "a b c"]
+    found = dict(imports_of([write_notebook(tmp_path / "a.ipynb", cells)]))
+    assert found["retention.analyses"] == ("retention_curve",)
+    assert {"json", "os.path"} <= found.keys()

@@ -42,10 +42,10 @@ def command(root: Path, *options: str) -> list[str]:
     return [*base, *only, *options]
 
 
-def start(root: Path) -> tuple[subprocess.Popen[str], int]:
+def start(root: Path, only: str = "sleeper") -> tuple[subprocess.Popen[str], int]:
     """Start a run; returns it and its kernel's process id, once the kernel is in its cell."""
     process = subprocess.Popen(
-        command(root), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command(root, "--only", only), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     end = time.monotonic() + 60
     while not (root / "pid").exists() or not (root / "pid").read_text():
@@ -93,7 +93,7 @@ def test_a_signal(sleeper, number, code):
 
 
 def test_a_killed_runner_leaves_nothing_and_the_next_run_goes_on(sleeper):
-    process, kernel = start(sleeper)
+    process, kernel = start(sleeper, "sleeper,stayed")  # two: the kernel is forked
     process.kill()
     process.communicate(timeout=30)
     assert gone(kernel)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from retention.errors import NotebookError, ParameterError
 from retention.reports import Parameter, bind_parameters, read_parameters
 from retention.reports.articles import find_articles, read_article
-from retention.reports.parameters import parse_value
+from retention.reports.parameters import parse_value, written_parameters
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -148,3 +148,37 @@ def test_articles_come_in_their_order(tmp_path, write_notebook):
     for name, order in {"b": 1, "a": 2, "c": 1}.items():
         write_notebook(tmp_path / f"notebooks/{name}.ipynb", order=order)
     assert [article.name for article in find_articles(tmp_path)] == ["b", "c", "a"]
+
+
+KNOWN = {
+    "curve": (Parameter("group_by", "auto"), Parameter("horizon", 12), Parameter("period", "")),
+    "value": (Parameter("horizon", 24.0),),
+}
+
+
+def test_values_of_the_command_line_reach_who_has_the_name():
+    found = written_parameters(["horizon=6", "curve.group_by=a=b; import os"], KNOWN)
+    assert found == {
+        "curve": {"horizon": 6, "group_by": "a=b; import os"},  # text, whatever it looks like
+        "value": {"horizon": 6.0},
+    }
+    assert written_parameters(["value.horizon=6"], KNOWN) == {"value": {"horizon": 6.0}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("horizon", "write name=value"),
+        ("=3", "write name=value"),
+        ("import os; os.abort()=3", "no notebook of this run"),
+        ("horizn=3", "did you mean horizon"),
+        ("churn.horizon=3", "no notebook of this run is named 'churn'"),
+        ("curve.horizon=six", "whole number"),
+        ("curve.horizon=6.5", "whole number"),
+        ("value.horizon=NaN", "finite"),
+        ("period=2026-10", "decided by the run"),
+    ],
+)
+def test_what_cannot_be_bound_is_refused(text, message):
+    with pytest.raises(ParameterError, match=message):
+        written_parameters([text], KNOWN)

@@ -199,6 +199,9 @@ def test_what_can_be_refused_is_refused_before_a_kernel_starts(
         run(project_dir, only=("churn",))
     with pytest.raises(ParameterError, match="language 'xx'"):
         run(project_dir, lang="xx")
+    for text in ("a=1;b=7", "period=2026-09", "stayed.project_dir=/"):
+        with pytest.raises(ParameterError, match=r"no parameter 'a'|decided by the run"):
+            run(project_dir, parameters=(text,))
     toml = project_dir / "retention.toml"
     before = toml.read_text()
     for line, message in {

@@ -154,7 +154,7 @@ class WarmParent:
         with contextlib.suppress(OSError):
             process.stdin.close()
         try:
-            process.wait(5)
+            process.wait(2 if self.threads else 0)  # one that is still importing does not listen
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
