@@ -56,6 +56,7 @@ _REPORT_KEYS = (
     "contact",
 )
 _ITEM_KEYS = ("construct", "dimension", "low", "high", "reverse", "label")
+_PROGRAMME_KEYS = ("goal", "goal_money", "cost", "eligible")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +175,11 @@ class Project:
         The tables this company has.
     items : mapping of str to mapping
         Survey item to ``construct``, ``dimension``, ``low``, ``high``, ``reverse``, ``label``.
+    programmes : mapping of str to mapping
+        What is planned of a programme of the table enrolments, by its name: ``goal`` (gain in the
+        share retained), ``goal_money`` (money less cost, a customer enrolled), ``cost`` (of one
+        enrolment, where the table states none), ``eligible`` (column of customers to the values
+        for which it is open).
     report, targets, parameters : mapping
         Settings of the reports; wanted values by the name of the number; parameters by notebook.
     engine : EngineSettings
@@ -192,6 +198,9 @@ class Project:
     minimum_n: int = 20
     tables: Mapping[str, TableSource] = field(default_factory=lambda: MappingProxyType({}))
     items: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    programmes: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     report: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     targets: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     parameters: Mapping[str, Mapping[str, Any]] = field(
@@ -236,8 +245,8 @@ class _Reader:
         self.faults: list[str] = []
 
     def project(self, root: Path) -> Project:
-        sections = ("project", "tables", "items", "report", "targets", "engine", "privacy")
-        self.known("the file", self.content, (*sections, "parameters"))
+        sections = ("project", "tables", "items", "programmes", "report", "targets", "engine")
+        self.known("the file", self.content, (*sections, "privacy", "parameters"))
         head = self.section("project")
         fields = ("name", "currency", "zone", "unit", "observed_from", "data_cutoff", "minimum_n")
         self.known("[project]", head, fields)
@@ -254,6 +263,7 @@ class _Reader:
         settings: dict[str, Any] = {
             "tables": self.tables(),
             "items": self.items(),
+            "programmes": self.programmes(),
             "report": self.report(),
             "targets": self.targets(),
             "parameters": _frozen(self.nested("parameters")),
@@ -382,6 +392,34 @@ class _Reader:
                 self.fault(f"[items.{name}] needs a construct such as csat, nps or trust")
         return _frozen(sections)
 
+    def programmes(self) -> Mapping[str, Mapping[str, Any]]:
+        sections = self.nested("programmes")
+        for name, section in sections.items():
+            where = f"[programmes.{name}]"
+            self.known(where, section, _PROGRAMME_KEYS)
+            for key in ("goal", "goal_money", "cost"):
+                self.number(where, key, section.get(key, 0.0))
+            goal, cost = section.get("goal", 0.0), section.get("cost", 0.0)
+            if isinstance(goal, int | float) and not -1 < goal < 1:
+                self.fault(f"{where} goal must be a share such as 0.03 for 3 points, not {goal!r}")
+            if isinstance(cost, int | float) and cost < 0:
+                self.fault(f"{where} cost must be 0 or more, not {cost!r}")
+            self.eligible(where, section.get("eligible", {}))
+        return _frozen(sections)
+
+    def eligible(self, where: str, columns: Any) -> None:
+        if not isinstance(columns, dict):
+            self.fault(f'{where} eligible must be such as {{ segment = ["key account"] }}')
+            return
+        for column, values in columns.items():
+            texts = isinstance(values, list) and all(isinstance(v, str) for v in values)
+            if not texts or not values:
+                self.fault(f"{where} eligible.{column} must be a list of texts in square brackets")
+
+    def number(self, where: str, key: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.fault(f"{where} {key} must be a number, not {value!r}")
+
     def report(self) -> Mapping[str, Any]:
         section = self.section("report")
         self.known("[report]", section, _REPORT_KEYS)
@@ -390,8 +428,7 @@ class _Reader:
     def targets(self) -> Mapping[str, float]:
         section = self.section("targets")
         for key, value in section.items():
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                self.fault(f"[targets] {key} must be a number, not {value!r}")
+            self.number("[targets]", key, value)
         return _frozen(section)
 
     def engine(self) -> EngineSettings:

@@ -72,8 +72,10 @@ from .programmes.claims import Claims as Claims
 from .programmes.claims import claims as claims
 from .programmes.plan_experiment import ExperimentPlan as ExperimentPlan
 from .programmes.plan_experiment import plan_experiment as plan_experiment
-from .programmes.programme_designs import ProgrammeEffect as ProgrammeEffect
+from .programmes.programme_effects import ProgrammeEffect as ProgrammeEffect
 from .programmes.programme_effects import ProgrammeEffects as ProgrammeEffects
+from .programmes.programme_effects import RivalAnswer as RivalAnswer
+from .programmes.programme_effects import RivalAnswers as RivalAnswers
 from .programmes.programme_effects import programme_effects as programme_effects
 from .programmes.targeting import Targeting as Targeting
 from .programmes.targeting import targeting as targeting

@@ -74,6 +74,7 @@ def read_tables(project: Project, period: str | Period | None = None) -> Tables:
         currency=project.currency,
         minimum_n=project.minimum_n,
         items=project.items,
+        programmes=project.programmes,
     )
 
 

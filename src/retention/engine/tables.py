@@ -93,6 +93,8 @@ class Tables:
         Fewer customers than this, and no number is shown.
     items : mapping
         Survey item to its construct, dimension and scale, see `Project.items`.
+    programmes : mapping
+        Programme to what is planned of it, see `Project.programmes`.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Tables:
         currency: str = "EUR",
         minimum_n: int = 20,
         items: Mapping[str, Mapping[str, Any]] | None = None,
+        programmes: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         if window.cutoff > base.data_cutoff:
             raise ParameterError(
@@ -112,6 +115,7 @@ class Tables:
         self.currency = currency
         self.minimum_n = minimum_n
         self.items = MappingProxyType(dict(items or {}))
+        self.programmes = MappingProxyType(dict(programmes or {}))
         self._base = base
         self._known = {
             name: table.columns
@@ -132,6 +136,7 @@ class Tables:
         currency: str = "EUR",
         minimum_n: int = 20,
         items: Mapping[str, Mapping[str, Any]] | None = None,
+        programmes: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Tables:
         """Take pandas tables, checked like any source; rows after the cutoff are not known.
 
@@ -141,7 +146,7 @@ class Tables:
             By the names of `retention.schemas.INPUT_TABLES`; further columns become attributes.
         window : Window
             What was observed.
-        currency, minimum_n, items
+        currency, minimum_n, items, programmes
             As in `Project`.
 
         Raises
@@ -167,7 +172,9 @@ class Tables:
             if name in frames:
                 admitted[name] = _admit_frame(engine, name, frames[name], window, admitted)
         base = Base(engine, window.cutoff, MappingProxyType(admitted))
-        return cls(base, window, currency=currency, minimum_n=minimum_n, items=items)
+        return cls(
+            base, window, currency=currency, minimum_n=minimum_n, items=items, programmes=programmes
+        )
 
     def __contains__(self, name: object) -> bool:
         return name in self._known
@@ -244,6 +251,7 @@ class Tables:
             currency=self.currency,
             minimum_n=self.minimum_n,
             items=self.items,
+            programmes=self.programmes,
         )
 
     def close(self) -> None:

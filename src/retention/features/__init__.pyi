@@ -35,6 +35,7 @@ from .profit_rhythm import build_profit_rhythm as build_profit_rhythm
 from .programmes import build_programme_candidates as build_programme_candidates
 from .programmes import build_programme_trials as build_programme_trials
 from .programmes import build_programmes as build_programmes
+from .programmes import build_rollout_answers as build_rollout_answers
 from .programmes import build_rollout_panel as build_rollout_panel
 from .programmes import build_running as build_running
 from .programmes import money_column as money_column
@@ -58,6 +59,7 @@ from .rfm import build_purchase_counts as build_purchase_counts
 from .rfm import build_purchase_intervals as build_purchase_intervals
 from .rfm import build_purchases_between as build_purchases_between
 from .rfm import build_rfm as build_rfm
+from .rival_series import build_rival_series as build_rival_series
 from .satisfaction_panel import build_branch_staff as build_branch_staff
 from .satisfaction_panel import build_customer_branch as build_customer_branch
 from .satisfaction_panel import build_dissatisfied as build_dissatisfied

@@ -48,4 +48,7 @@ left join adopted a on a.place = k.{{ by | ident }}
 left join trade t on t.customer_id = h.customer_id and t.period = p.period
 {% endif %}
 where k.{{ by | ident }} is not null
+{% for name, values in eligible %}
+  and k.{{ name | ident }} in {{ values | literal }}
+{% endfor %}
 order by h.customer_id, p.period

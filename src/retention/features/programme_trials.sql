@@ -1,5 +1,6 @@
 -- One row a customer and trial day on which the contract ran and the programme had not reached it
--- before the offer: what was known then, who was treated, and what came of it.
+-- before the offer, of those for whom it was open: what was known then, who was treated, and what
+-- came of it.
 with trial_days as (
 {% for offered_from, offered_until, trial_on in trials %}
   select {{ offered_from | literal }} as offered_from, {{ offered_until | literal }} as offered_until,
@@ -136,4 +137,8 @@ left join talk w on w.customer_id = e.customer_id and w.trial_on = e.trial_on
 {% if csat_items %}
 left join mood s on s.customer_id = e.customer_id and s.trial_on = e.trial_on
 {% endif %}
+where 1 = 1
+{% for name, values in eligible %}
+  and k.{{ name | ident }} in {{ values | literal }}
+{% endfor %}
 order by e.customer_id, e.trial_on

@@ -17,6 +17,7 @@ __all__ = [
     "build_programme_candidates",
     "build_programme_trials",
     "build_programmes",
+    "build_rollout_answers",
     "build_rollout_panel",
     "build_running",
     "money_column",
@@ -37,7 +38,8 @@ def build_programmes(tables: Tables) -> pd.DataFrame:
     DataFrame
         Index ``programme``; ``bond``, ``assignment`` (random, rollout, self, or missing),
         ``enrolments``, ``customers``, ``enrolment_days``, ``first_enrolled_on``,
-        ``last_enrolled_on``, ``cost`` (sum, missing if no enrolment states one), ``cost_each``.
+        ``last_enrolled_on``, ``cost`` (sum, missing if nobody states one), ``cost_each``; from the
+        project file ``eligible`` (in words, empty if open to all), ``goal`` and ``goal_money``.
 
     Raises
     ------
@@ -56,10 +58,35 @@ def build_programmes(tables: Tables) -> pd.DataFrame:
             )
     known = frame["with_cost"].to_numpy() > 0
     cost = frame["cost"].astype(float).where(known)
-    frame["cost"] = cost
-    frame["cost_each"] = cost / frame["with_cost"].where(known)
+    each = cost / frame["with_cost"].where(known)
+    frame["cost_each"] = each.fillna(_planned(tables, "cost", frame))
+    frame["cost"] = cost.fillna(frame["cost_each"] * frame["enrolments"])
+    frame["eligible"] = [_in_words(tables, name) for name in frame.index]
+    for name in ("goal", "goal_money"):
+        frame[name] = _planned(tables, name, frame)
     frame.attrs["window"] = tables.window
     return frame.drop(columns=["bonds", "assignments", "with_cost"])
+
+
+def _planned(tables: Tables, key: str, frame: pd.DataFrame) -> pd.Series:
+    """Return a number of the project file by programme; missing where it says nothing."""
+    values = [tables.programmes.get(name, {}).get(key, np.nan) for name in frame.index]
+    return pd.Series(values, index=frame.index, dtype=float)
+
+
+def _eligible(tables: Tables, programme: str) -> list[tuple[str, list[str]]]:
+    """Return columns of customers with the values for which a programme is open."""
+    said = tables.programmes.get(programme, {}).get("eligible", {})
+    if missing := [name for name in said if name not in tables.columns("customers")]:
+        raise ParameterError(
+            f"[programmes.{programme}] eligible: customers have no column {', '.join(missing)}"
+        )
+    return [(name, list(values)) for name, values in said.items()]
+
+
+def _in_words(tables: Tables, programme: str) -> str:
+    parts = [f"{name} {' or '.join(values)}" for name, values in _eligible(tables, programme)]
+    return "; ".join(parts)
 
 
 def money_column(tables: Tables) -> str:
@@ -183,6 +210,7 @@ def _trials(
         money=f"o.{money_column(tables)}",
         attributes=[a for a in _ATTRIBUTES if a in tables.columns("customers")],
         csat_items=_csat_items(tables),
+        eligible=_eligible(tables, programme),
     )
 
 
@@ -295,14 +323,7 @@ def build_rollout_panel(
     tables.require("enrolments", "contracts", "customers", needed_for="a roll-out")
     if by not in tables.columns("customers"):
         raise ParameterError(f"customers have no column {by!r}")
-    starts = tables.query(
-        "select min(enrolled_on) as day from enrolments where programme = {{ p | literal }}",
-        p=programme,
-    )["day"]
-    if starts.isna().all():
-        raise NotEnoughDataError(f"nobody is enrolled in {programme!r}")
-    middle = around or pd.Timestamp(starts.iloc[0]).date()
-    periods = _around(middle, months, before, after, tables)
+    periods = _around(around or _first_enrolment(tables, programme), months, before, after, tables)
     frame = tables.query(
         template(_PACKAGE, "programme_rollout.sql"),
         programme=programme,
@@ -310,18 +331,70 @@ def build_rollout_panel(
         start=periods[0][1],
         periods=periods,
         money=f"o.{money_column(tables)}",
+        eligible=_eligible(tables, programme),
     )
-    firsts = pd.to_datetime(pd.Series([p[1] for p in periods]))
-    adopted = pd.to_datetime(frame.pop("adopted_on"))
-    place = np.searchsorted(firsts.to_numpy(), adopted.to_numpy(), side="left").astype(float)
-    late = adopted.isna().to_numpy() | (place >= len(periods))
-    frame["adopted"] = np.where(late, np.nan, place)
+    frame["adopted"] = _first_treated(frame.pop("adopted_on"), periods)
     for name in ("money", "retained"):
         if name in frame:
             frame[name] = frame[name].astype(float)
     frame.attrs["window"] = tables.window
     frame.attrs["periods"] = tuple(p[1] for p in periods)
     return frame
+
+
+def build_rollout_answers(
+    tables: Tables, programme: str, *, by: str, months: int, before: int = 4
+) -> pd.DataFrame:
+    """Build one row a place and period around a roll-out: the mean answer about satisfaction.
+
+    Only places with answers in every period are in it, so that the panel is balanced.
+
+    Parameters
+    ----------
+    by, months, before
+        As in `build_rollout_panel`.
+
+    Returns
+    -------
+    DataFrame
+        ``unit`` (the place), ``period``, ``adopted``, ``answers`` and ``outcome``, their mean;
+        empty without surveys of satisfaction.
+    """
+    items = _csat_items(tables)
+    if not items:
+        return pd.DataFrame(columns=["unit", "period", "adopted", "answers", "outcome"])
+    periods = _around(_first_enrolment(tables, programme), months, before, None, tables)
+    frame = tables.query(
+        template(_PACKAGE, "programme_answers.sql"), programme=programme, by=by, periods=periods,
+        csat_items=items, eligible=_eligible(tables, programme),
+    )  # fmt: skip
+    frame["adopted"] = _first_treated(frame.pop("adopted_on"), periods)
+    frame["outcome"] = frame.pop("total").astype(float) / frame["answers"]
+    whole = frame.groupby("unit")["period"].transform("size") == len(periods)
+    if not whole.any():
+        raise NotEnoughDataError(f"no place has answers in every period of {months} months")
+    frame = frame[whole].reset_index(drop=True)
+    frame.attrs["window"] = tables.window
+    return frame
+
+
+def _first_enrolment(tables: Tables, programme: str) -> date:
+    starts = tables.query(
+        "select min(enrolled_on) as day from enrolments where programme = {{ p | literal }}",
+        p=programme,
+    )["day"]
+    if starts.isna().all():
+        raise NotEnoughDataError(f"nobody is enrolled in {programme!r}")
+    return pd.Timestamp(starts.iloc[0]).date()
+
+
+def _first_treated(adopted_on: pd.Series, periods: list[tuple[int, date, date]]) -> np.ndarray:
+    """Return the first period that is wholly treated; missing where that is never."""
+    firsts = pd.to_datetime(pd.Series([p[1] for p in periods]))
+    adopted = pd.to_datetime(adopted_on)
+    place = np.searchsorted(firsts.to_numpy(), adopted.to_numpy(), side="left").astype(float)
+    late = adopted.isna().to_numpy() | (place >= len(periods))
+    return np.where(late, np.nan, place)
 
 
 def _around(

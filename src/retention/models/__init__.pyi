@@ -52,6 +52,8 @@ from .gray_test import GrayTest as GrayTest
 from .group_time_effects import GroupTimeEffects as GroupTimeEffects
 from .group_time_effects import GroupTimeEffectsFit as GroupTimeEffectsFit
 from .group_time_effects import RolloutEffect as RolloutEffect
+from .intervention import Intervention as Intervention
+from .intervention import InterventionFit as InterventionFit
 from .k_means import KMeans as KMeans
 from .k_means import KMeansFit as KMeansFit
 from .kano import kano_category as kano_category

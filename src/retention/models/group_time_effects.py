@@ -86,6 +86,10 @@ class GroupTimeEffects:
     cluster : str
         Column that says which units adopt together, such as their branch; empty if each adopts
         by itself.
+    present : str
+        Column that is 1 while a unit is there and 0 once it has gone; a cohort is then compared
+        with others among those still there in the last period before it adopts, so that the
+        effect is that on a unit reached. Empty if all units stay.
 
     References
     ----------
@@ -96,6 +100,7 @@ class GroupTimeEffects:
     control: Literal["never", "not_yet"] = "not_yet"
     base: Literal["last", "mean"] = "last"
     cluster: str = ""
+    present: str = ""
 
     def fit(self, panel: pd.DataFrame) -> GroupTimeEffectsFit:
         """Fit to one row a customer and period.
@@ -114,16 +119,17 @@ class GroupTimeEffects:
             If nobody adopts, or nobody is left to compare with.
         """
         y, periods, adopted, cluster = _wide(panel, self.cluster)
+        there = _there(panel, self.present, y.shape)
         first = int(periods[0])
         early = np.isfinite(adopted) & (adopted <= first)  # no period before: no change to measure
-        y, adopted, cluster = y[~early], adopted[~early], cluster[~early]
+        y, adopted, cluster, there = y[~early], adopted[~early], cluster[~early], there[~early]
         cohorts = np.unique(adopted[np.isfinite(adopted)])
         if not len(cohorts):
             raise NotEnoughDataError("nobody adopted after the first period: nothing to compare")
         rows, influence = [], []
         for g in cohorts:
             for j, t in enumerate(periods):
-                found = self._one(y, periods, adopted, cluster, g, j)
+                found = self._one(y, periods, adopted, cluster, there, g, j)
                 if found is not None:
                     rows.append((int(g), int(t), int(t - g), *found[:3]))
                     influence.append(found[3])
@@ -138,18 +144,20 @@ class GroupTimeEffects:
         return _aggregate(pd.DataFrame(rows, columns=names), clouds, adopted)
 
     def _one(
-        self, y: _Floats, periods: _Floats, adopted: _Floats, cluster: NDArray[np.intp], g: float,
-        j: int,
+        self, y: _Floats, periods: _Floats, adopted: _Floats, cluster: NDArray[np.intp],
+        there: NDArray[np.bool_], g: float, j: int,
     ) -> tuple[float, int, int, _Floats] | None:  # fmt: skip
         """Return effect, sizes and influence of cohort g in period j; None where there is none."""
         before = np.flatnonzero(periods < g)
         t = periods[j]
         if t == periods[before[-1]] and self.base == "last":
             return None  # the base itself
-        own = adopted == g
+        reached = there[:, before[-1]]
+        own = (adopted == g) & reached
         other = ~np.isfinite(adopted)
         if self.control == "not_yet":
-            other |= (adopted > max(t, g)) & ~own
+            other |= adopted > max(t, g)
+        other &= reached
         if own.sum() < 1 or other.sum() < 2:
             return None
         others_before = before[before != j] if t < g else before
@@ -200,6 +208,15 @@ def _wide(panel: pd.DataFrame, cluster: str) -> tuple[_Floats, _Floats, _Floats,
         own["adopted"].to_numpy(dtype=float, na_value=np.nan),
         together.astype(np.intp),
     )
+
+
+def _there(panel: pd.DataFrame, present: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    if not present:
+        return np.ones(shape, dtype=bool)
+    if present not in panel or panel[present].isna().any():
+        raise SchemaError("panel", [f"column {present} is missing, or empty in some rows"])
+    wide = panel.pivot_table(index="unit", columns="period", values=present)
+    return wide.to_numpy(dtype=float) > 0
 
 
 def _aggregate(table: pd.DataFrame, influence: _Floats, adopted: _Floats) -> GroupTimeEffectsFit:

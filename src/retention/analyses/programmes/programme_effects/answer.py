@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,12 @@ from retention.errors import AnalysisError, NotEnoughDataError, ParameterError, 
 from retention.estimates import Estimate
 from retention.features import build_programmes, money_column
 
-from .programme_designs import ProgrammeEffect, observed, randomised, rolled_out
+from .drawn import randomised
+from .effect import ProgrammeEffect
+from .levels import by_level
+from .observed import observed
+from .rivals import RivalAnswers, rival_answers
+from .rolled_out import rolled_out
 
 __all__ = ["ProgrammeEffects", "programme_effects"]
 
@@ -22,6 +27,7 @@ _BEFORE_AFTER = (
     "before and after alone: who left has no after, and those whom a programme is offered to were "
     "seldom average before it"
 )
+_GOALS = {"retained": "share retained", "net": "money less cost, a customer"}
 _NO_DRAW = "randomised: the enrolments were not drawn by lot (assignment is not random)"
 _NO_TURNS = "roll-out: the programme did not come to places one after the other"
 
@@ -39,7 +45,12 @@ class ProgrammeEffects:
     refused : DataFrame
         One row a programme and design not used: ``programme``, ``design`` with the reason.
     goals : DataFrame
-        One row a stated goal: ``programme``, ``planned``, ``achieved``, ``verdict``.
+        One row a stated goal: ``programme``, ``what``, ``planned``, ``achieved`` with ``low`` and
+        ``high``, ``verdict``.
+    levels : mapping of str to Estimate
+        Effects by level of bond, under ``<bond>: <number>``, and the difference in fading.
+    rivals : RivalAnswers
+        How the market answered each programme.
     horizon : int
         Units of follow-up.
     unit, currency, money : str
@@ -50,6 +61,8 @@ class ProgrammeEffects:
     effects: Mapping[str, ProgrammeEffect]
     refused: pd.DataFrame
     goals: pd.DataFrame
+    levels: Mapping[str, Estimate]
+    rivals: RivalAnswers
     horizon: int
     unit: str
     currency: str
@@ -71,12 +84,13 @@ class ProgrammeEffects:
         return pd.DataFrame(rows).set_index("programme") if rows else pd.DataFrame()
 
     def estimates(self) -> dict[str, Estimate]:
-        """Return every effect under ``<programme>: <number>``."""
-        return {
+        """Return every effect under ``<programme>: <number>``, then by bond and by rivals."""
+        own = {
             f"{name}: {key}": estimate
             for name, effect in self.effects.items()
             for key, estimate in effect.estimates().items()
         }
+        return own | dict(self.levels) | self.rivals.estimates()
 
     def headline(self) -> str:
         """Return which programme earns most over its cost, and how sure that is."""
@@ -102,7 +116,7 @@ class ProgrammeEffects:
         found = [c for effect in self.effects.values() for c in effect.cautions]
         if self.money == "revenue":
             found.append("Orders state no margin: money here is revenue, and no return is given.")
-        return tuple(found)
+        return (*found, *self.rivals.cautions())
 
 
 def programme_effects(
@@ -110,6 +124,7 @@ def programme_effects(
     *,
     horizon: int = 12,
     goals: Mapping[str, float] | None = None,
+    own_firm: str = "",
     replicates: int = 200,
     level: float = 0.95,
     seed: int = 1,
@@ -123,11 +138,16 @@ def programme_effects(
     Parameters
     ----------
     tables : Tables
-        With ``enrolments``, ``contracts`` and ``customers``; with ``orders`` for money.
+        With ``enrolments``, ``contracts`` and ``customers``; ``orders`` for money, ``surveys`` for
+        satisfaction, ``market`` for what rivals answered. Goals, eligibility and costs that no
+        table holds are those of the project file.
     horizon : int
         Units of the window over which retention and money are followed.
     goals : mapping of str to float, optional
-        Planned gain in the share retained at the horizon, by programme, such as 0.03.
+        Planned gain in the share retained at the horizon, by programme, such as 0.03; instead of
+        those of the project file.
+    own_firm : str
+        Our name in the table ``market``.
     replicates : int
         Bootstrap samples behind the intervals of curves.
     level, seed : float, int
@@ -162,7 +182,9 @@ def programme_effects(
         register=register,
         effects=effects,
         refused=pd.DataFrame(refused, columns=["programme", "design"]),
-        goals=_against_goals(effects, goals or {}),
+        goals=_against_goals(effects, _goals(tables, goals)),
+        levels=by_level(effects, level),
+        rivals=rival_answers(tables, register, own_firm=own_firm, level=level),
         horizon=horizon, unit=tables.window.unit, currency=tables.currency,
         money="revenue" if money_column(tables) == "amount" else "margin",
     )  # fmt: skip
@@ -208,22 +230,40 @@ def _strongest(
     return found, reasons
 
 
+def _goals(tables: Tables, given: Mapping[str, float] | None) -> list[tuple[str, str, float]]:
+    """Return programme, number and plan of each goal, given or of the project file."""
+    if given is not None:
+        return [(name, "retained", planned) for name, planned in given.items()]
+    return [
+        (name, number, float(said[key]))
+        for name, said in sorted(tables.programmes.items())
+        for key, number in (("goal", "retained"), ("goal_money", "net"))
+        if key in said
+    ]
+
+
 def _against_goals(
-    effects: Mapping[str, ProgrammeEffect], goals: Mapping[str, float]
+    effects: Mapping[str, ProgrammeEffect], goals: Sequence[tuple[str, str, float]]
 ) -> pd.DataFrame:
     rows = []
-    for name, planned in goals.items():
-        achieved = effects[name].retained if name in effects else None
-        value = achieved.value if achieved is not None else None
-        verdict = "cannot be told"
-        if achieved is not None and achieved.low is not None and achieved.high is not None:
-            verdict = "not decided by these data"
-            if achieved.low >= planned:
-                verdict = "met beyond noise"
-            elif achieved.high < planned:
-                verdict = "missed beyond noise"
-        rows.append((name, planned, _or_nan(value), verdict))
-    return pd.DataFrame(rows, columns=["programme", "planned", "achieved", "verdict"])
+    for name, number, planned in goals:
+        achieved = effects[name].estimates()[number] if name in effects else None
+        row: dict[str, Any] = {"programme": name, "what": _GOALS[number], "planned": planned}
+        for end in ("value", "low", "high"):
+            row[{"value": "achieved"}.get(end, end)] = _or_nan(getattr(achieved, end, None))
+        rows.append(row | {"verdict": _verdict(achieved, planned)})
+    names = ["programme", "what", "planned", "achieved", "low", "high", "verdict"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _verdict(achieved: Estimate | None, planned: float) -> str:
+    if achieved is None:
+        return "cannot be told: no design holds, or nobody is enrolled under this name"
+    if achieved.low is None or achieved.high is None:
+        return f"cannot be told: {achieved.why}"
+    if achieved.low >= planned:
+        return "met beyond noise"
+    return "missed beyond noise" if achieved.high < planned else "not decided by these data"
 
 
 def _or_nan(value: float | None) -> float:

@@ -1,0 +1,242 @@
+"""A programme that came to places in turn: each against those that had not had it yet."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from retention.engine import Tables
+from retention.errors import NotEnoughDataError, NotIdentifiedError
+from retention.estimates import Estimate, Grade, normal_interval
+from retention.features import build_rollout_answers, build_rollout_panel, rollout_place
+from retention.models import GroupTimeEffects, GroupTimeEffectsFit
+
+from .effect import ProgrammeEffect, money_word, put_together
+from .hazard import ratio_and_fading
+
+__all__ = ["rolled_out"]
+
+_QUARTER = 3  # months
+_PLACES = 10  # fewer places than this, and errors clustered by place are themselves unsure
+
+
+def rolled_out(
+    tables: Tables, name: str, programme: pd.Series, *, horizon: int, level: float
+) -> ProgrammeEffect:
+    """Compare places that had their turn with places that had not had it yet."""
+    if programme["customers"] < tables.minimum_n:
+        raise NotEnoughDataError(
+            f"{programme['customers']} enrolled customers could be followed, fewer than "
+            f"{tables.minimum_n}"
+        )
+    place = rollout_place(tables, name)
+    panel = build_rollout_panel(tables, name, by=place, months=_QUARTER)
+    rates = _rates(panel)
+    share = GroupTimeEffects(base="mean").fit(rates)
+    places, treated = _places(panel)
+    parallel = not share.pre_trend_p < 0.05
+    grade: Grade = "B" if parallel and min(treated, places - treated) >= 3 else "C"
+    quarters = max(1, round(4 * horizon / tables.window.units_per_year))
+    retained, stay = _kept(share, rates, panel, quarters, level, grade, tables)
+    return put_together(
+        tables, programme, f"roll-out by {place}", retained,
+        _money(panel, quarters, level, grade, tables), stay=stay,
+        hazard=_rollout_hazard(tables, name, place, level, grade),
+        satisfaction=_satisfaction(tables, name, place, quarters, level),
+        checks=share.event_study, curves=None,
+        horizon=round(quarters * tables.window.units_per_year / 4),
+        cautions=_cautions(name, share, parallel, places),
+    )  # fmt: skip
+
+
+def _rates(panel: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a place and quarter: the share of those here at its start who stayed.
+
+    A place that leaves faster than others does so before and after its turn, which a share of the
+    first cohort would show as a trend; a rate does not.
+    """
+    counted = panel.groupby(["place", "period"], as_index=False).agg(
+        stayed=("retained", "sum"), size=("retained", "size"), adopted=("adopted", "first")
+    )
+    here = counted.groupby("place")["stayed"].shift().fillna(counted["size"])
+    counted["outcome"] = counted["stayed"] / here.where(here > 0)
+    counted["here"] = here
+    emptied = counted.groupby("place")["outcome"].transform(lambda rate: rate.isna().any())
+    return counted[~emptied.astype(bool)].rename(columns={"place": "unit"})
+
+
+def _cautions(name: str, fit: GroupTimeEffectsFit, parallel: bool, places: int) -> tuple[str, ...]:
+    found = [] if parallel else [
+        f"{name}: places differed in trend before their turn (p {fit.pre_trend_p:.3f}); the "
+        "difference is an association."
+    ]  # fmt: skip
+    if places < _PLACES:
+        found.append(f"{name}: only {places} places; intervals are too narrow.")
+    return tuple(found)
+
+
+def _rollout_hazard(
+    tables: Tables, name: str, place: str, level: float, grade: Grade
+) -> tuple[Estimate, Estimate]:
+    """Compare hazards a year before and after each wave with places not reached within it."""
+    days = tables.query(
+        "select distinct enrolled_on from enrolments where programme = {{ p | literal }}"
+        " order by enrolled_on",
+        p=name,
+    )["enrolled_on"]
+    waves = []
+    for day in days:
+        cells = _wave(tables, name, place, pd.Timestamp(day).date())
+        if cells is not None:
+            waves.append(cells)
+    if not waves:
+        nothing = Estimate.withheld(
+            "no wave has a year on either side and places to compare with", unit="ratio", n=0,
+            method="stacked hazard", grade=grade,
+        )  # fmt: skip
+        return nothing, nothing
+    cells = pd.concat(waves, ignore_index=True)
+    n = int(cells.loc[cells["first"], "trials"].sum())
+    return ratio_and_fading(
+        cells, ("wave_place", "wave_period"), tables, level, grade, n, cluster="place"
+    )
+
+
+def _wave(tables: Tables, name: str, place: str, day: date) -> pd.DataFrame | None:
+    """Return counts by place and month around one wave; places reached within it are left out."""
+    try:
+        panel = build_rollout_panel(
+            tables, name, by=place, months=1, around=day, before=12, after=12
+        )
+    except NotEnoughDataError:
+        return None
+    starts = panel.attrs["periods"]
+    own = sum(start < day for start in starts)
+    since = panel["adopted"].to_numpy(dtype=float) - own
+    keep = np.isnan(since) | (since == 0) | (since > len(starts))
+    late = panel.groupby("place")["adopted"].transform("first").to_numpy(dtype=float)
+    panel = panel[keep & (np.isnan(late) | (late == own))]
+    treated_place = panel["adopted"].to_numpy(dtype=float) == own
+    if not treated_place.any() or treated_place.all() or own == 0:
+        return None
+    stayed = panel["retained"].to_numpy()
+    first = panel["period"].to_numpy() == 0
+    before = np.where(first, 1.0, np.r_[1.0, stayed[:-1]])
+    after = treated_place & (panel["period"].to_numpy() >= own)
+    cells = pd.DataFrame({
+        "place": panel["place"], "period": panel["period"], "trials": before,
+        "event": before - stayed, "treated": after.astype(float),
+        "treated_since": after * (panel["period"].to_numpy() - own).astype(float),
+    })  # fmt: skip
+    keys = ["place", "period", "treated", "treated_since"]
+    cells = cells.groupby(keys, as_index=False)[["trials", "event"]].sum()
+    cells = cells[cells["trials"] > 0]
+    # a place or month in which nobody left has no finite effect of its own and says nothing
+    for key in ("place", "period"):
+        cells = cells[cells.groupby(key)["event"].transform("sum") > 0]
+    cells["first"] = cells["period"] == 0
+    cells["wave_place"] = f"{day} " + cells["place"].astype(str)
+    # the month before the turn is the reference of every wave
+    cells["wave_period"] = np.where(
+        cells["period"] == own - 1, "reference", f"{day} " + cells["period"].astype(str)
+    )
+    return cells
+
+
+def _places(panel: pd.DataFrame) -> tuple[int, int]:
+    first = panel.groupby("place")["adopted"].first()
+    return len(first), int(first.notna().sum())
+
+
+def _kept(
+    fit: GroupTimeEffectsFit, rates: pd.DataFrame, panel: pd.DataFrame, quarters: int,
+    level: float, grade: Grade, tables: Tables,
+) -> tuple[Estimate, Estimate]:  # fmt: skip
+    """Return the gain in the share still here at the horizon, and in the mean stay up to it.
+
+    The effects on the rate of each quarter are put together into the share kept of those who were
+    here at the turn, with and without the programme.
+    """
+    months, n = _QUARTER * quarters, panel["unit"].nunique()
+    method = f"group-time effects on quarterly retention, put together over {months} months"
+    units = tables.window.units_per_year / 4
+    wanted = list(range(quarters))
+    if not set(wanted) <= set(fit.event_study.index):
+        why = f"no place was followed for {months} months"
+        share, stay = (
+            Estimate.withheld(why, unit=unit, n=n, method=method, grade=grade)
+            for unit in ("share", f"{tables.window.unit}s")
+        )
+        return share, stay
+    effect = fit.event_study.loc[wanted, "effect"].to_numpy(dtype=float)
+    spread = fit.event_covariance.loc[wanted, wanted].to_numpy()
+    since = rates["period"] - rates["adopted"]
+    seen = rates[since.isin(wanted)].groupby(since)
+    rate = (seen["stayed"].sum() / seen["here"].sum()).to_numpy(dtype=float)
+    without = np.clip(rate - effect, 1e-9, 1.0)
+    kept, else_kept = np.cumprod(rate), np.cumprod(without)
+    slopes = np.tril(else_kept[:, None] / without[None, :])  # of each share by each effect
+    area = np.full(quarters, units) - np.r_[np.zeros(quarters - 1), units / 2]
+    lost = int((panel.groupby("unit")["retained"].last() == 0).sum())
+    found = []
+    for weight, unit in ((np.eye(quarters)[-1], "share"), (area, f"{tables.window.unit}s")):
+        value = float(weight @ (kept - else_kept))
+        slope = weight @ slopes
+        low, high = normal_interval(value, float(np.sqrt(slope @ spread @ slope)), level)
+        found.append(Estimate(
+            value=value, low=low, high=high, level=level, unit=unit, n=n, events=lost,
+            method=method, grade=grade,
+        ))  # fmt: skip
+    return found[0], found[1]
+
+
+def _money(
+    panel: pd.DataFrame, quarters: int, level: float, grade: Grade, tables: Tables
+) -> Estimate:
+    """Return the money added up over the horizon, a customer who was here at the turn."""
+    unit, n = f"{tables.currency} per customer", panel["unit"].nunique()
+    months = _QUARTER * quarters
+    method = f"group-time effects on money, added up over {months} months"
+    if "money" not in panel:
+        return Estimate.withheld("there is no table of orders", unit=unit, n=n, method=method,
+                                 grade=grade)  # fmt: skip
+    method = f"{money_word(tables)}, group-time effects added up over {months} months"
+    spec = GroupTimeEffects(cluster="place", present="retained")
+    fit = spec.fit(panel.assign(outcome=panel["money"]))
+    wanted = list(range(quarters))
+    if not set(wanted) <= set(fit.event_study.index):
+        return Estimate.withheld(f"no place was followed for {months} months", unit=unit, n=n,
+                                 method=method, grade=grade)  # fmt: skip
+    value = float(fit.event_study.loc[wanted, ["effect"]].to_numpy(dtype=float).sum())
+    se = float(np.sqrt(fit.event_covariance.loc[wanted, wanted].to_numpy().sum()))
+    low, high = normal_interval(value, se, level)
+    return Estimate(value=value, low=low, high=high, level=level, unit=unit, n=n, method=method,
+                    grade=grade)  # fmt: skip
+
+
+def _satisfaction(tables: Tables, name: str, place: str, quarters: int, level: float) -> Estimate:
+    """Return the gain in the mean answer of a place since its turn, among those who answered."""
+    method = "group-time effects on the mean answer of a place; among those who answered"
+    why = "there is no survey item of the construct csat"
+    for months in (_QUARTER, 2 * _QUARTER, 4 * _QUARTER):
+        try:
+            panel = build_rollout_answers(tables, name, by=place, months=months)
+            if panel.empty:
+                break
+            fit = GroupTimeEffects(base="mean").fit(panel)
+        except (NotEnoughDataError, NotIdentifiedError) as error:
+            why = str(error)
+            continue
+        wanted = list(range(max(1, _QUARTER * quarters // months)))
+        enough = min(fit.n_treated, fit.n_units - fit.n_treated) >= 3
+        if not enough or not set(wanted) <= set(fit.event_study.index):
+            why = f"too few places had answers in every {months} months, before and after"
+            continue
+        value = float(fit.event_study.loc[wanted, "effect"].mean())
+        spread = float(fit.event_covariance.loc[wanted, wanted].to_numpy().mean())
+        low, high = normal_interval(value, float(np.sqrt(spread)), level)
+        return Estimate(value=value, low=low, high=high, level=level, unit="points", grade="C",
+                        n=int(panel["answers"].sum()), method=method)  # fmt: skip
+    return Estimate.withheld(why, unit="points", n=0, method=method, grade="C")
