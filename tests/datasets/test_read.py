@@ -82,3 +82,25 @@ def test_unknown_keys_name_the_nearest(tmp_path):
         project(tmp_path, '[tables.customers]\npath = "c.csv"\ndelimeter = ";"\n')
     with pytest.raises(ProjectError, match="did you mean 'customers'"):
         project(tmp_path, '[tables.costumers]\npath = "c.csv"\n')
+    with pytest.raises(ProjectError, match="did you mean 'goal'"):
+        project(tmp_path, "[programmes.rebate]\ngaol = 0.03\n")
+
+
+def test_goals_of_programmes_are_read_and_checked(tmp_path):
+    (tmp_path / "c.csv").write_text("customer_id,acquired_on\na,2024-01-01\n")
+    said = project(
+        tmp_path,
+        '[tables.customers]\npath = "c.csv"\n[programmes.rebate]\ngoal = 0.03\n'
+        'eligible = { segment = ["key account"] }\n',
+    )
+    assert read_tables(said).programmes["rebate"]["goal"] == 0.03
+    assert read_tables(said).as_of(date(2024, 3, 1)).programmes == read_tables(said).programmes
+    for text, fault in (
+        ("goal = 3", "goal must be a share"),
+        ('goal = "3"', "goal must be a number"),
+        ("cost = -1", "cost must be 0 or more"),
+        ('eligible = { segment = "key account" }', "must be a list of texts"),
+        ('eligible = "key account"', "eligible must be such as"),
+    ):
+        with pytest.raises(ProjectError, match=fault):
+            project(tmp_path, f"[programmes.rebate]\n{text}\n")

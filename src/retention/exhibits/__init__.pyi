@@ -113,7 +113,12 @@ from .programmes.actions import table_actions_since as table_actions_since
 from .programmes.claims import table_claims as table_claims
 from .programmes.programme_effects import plot_programme_checks as plot_programme_checks
 from .programmes.programme_effects import plot_programme_effects as plot_programme_effects
+from .programmes.programme_effects import plot_rival_prices as plot_rival_prices
 from .programmes.programme_effects import table_programme_effects as table_programme_effects
+from .programmes.programme_effects import table_programme_goals as table_programme_goals
+from .programmes.programme_effects import table_programme_levels as table_programme_levels
+from .programmes.programme_effects import table_programme_register as table_programme_register
+from .programmes.programme_effects import table_rival_answers as table_rival_answers
 from .programmes.targeting import plot_targeting as plot_targeting
 from .programmes.targeting import plot_targeting_gain as plot_targeting_gain
 from .programmes.targeting import table_experiment_draw as table_experiment_draw

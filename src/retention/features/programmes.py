@@ -38,8 +38,9 @@ def build_programmes(tables: Tables) -> pd.DataFrame:
     DataFrame
         Index ``programme``; ``bond``, ``assignment`` (random, rollout, self, or missing),
         ``enrolments``, ``customers``, ``enrolment_days``, ``first_enrolled_on``,
-        ``last_enrolled_on``, ``cost`` (sum, missing if nobody states one), ``cost_each``; from the
-        project file ``eligible`` (in words, empty if open to all), ``goal`` and ``goal_money``.
+        ``last_enrolled_on``, ``too_early`` (enrolled before acquired), ``cost`` (sum, missing if
+        nobody states one), ``cost_each``; from the project file ``eligible`` (in words, empty if
+        open to all), ``goal`` and ``goal_money``.
 
     Raises
     ------

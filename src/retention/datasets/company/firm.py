@@ -86,7 +86,7 @@ def draw_firm(
     return Firm(
         mood=mood,
         quality=quality,
-        rival_log_index=rivals - rivals.mean(),
+        rival_log_index=rivals - rivals.mean() + _answer(parameters, calendar),
         rollout=rng("rollout").permutation(np.arange(len(BRANCHES)) // 6),
         per_branch=parameters.staff.per_branch,
         staff_post=post,
@@ -94,6 +94,14 @@ def draw_firm(
         staff_left=left,
         staff_effect=parameters.staff.rating_sd * rng("staff effect").normal(size=len(post)),
     )
+
+
+def _answer(parameters: CompanyParameters, calendar: Calendar) -> Floats:
+    """Return by how much the rebate has moved the rivals' log prices by each month."""
+    market = parameters.market
+    started = calendar.start_month + parameters.programmes.rebate_month
+    since = np.maximum(np.arange(calendar.n_months) - started + 1, 0)
+    return market.answer * (1 - 0.5 ** (since / market.answer_half_time))
 
 
 def _series(shape: tuple[int, int], rng: np.random.Generator) -> Floats:

@@ -449,6 +449,9 @@ class Market:
     shy : mapping of str to float
         True undercut-proof switching cost of the three larger firms, in the price of `market`
         (list price 100); the smallest firm's follows from the identity.
+    answer, answer_half_time : float
+        By how much the rivals' log prices change in the end because of the rebate, and months until
+        half of that is done; with 0 they do not answer.
     choice_last, choice_price, choice_price_sd, choice_taste_sd : float
         Utility of an alternative: taste (normal, by customer and alternative), price (normal
         coefficient by customer), and the alternative chosen last. True switching cost in money:
@@ -460,6 +463,8 @@ class Market:
     quote_gap: float = -10.0
     wallet_panel: float = 0.30
     shy: Mapping[str, float] = _by_name({"Kestrel": 66.0, "us": 62.0, "Norda": 58.0})
+    answer: float = 0.0
+    answer_half_time: float = 6.0
     choice_panel: float = 0.15
     choice_occasions: int = 12
     choice_last: float = 0.8

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
@@ -10,7 +14,16 @@ from retention.analyses import ProgrammeEffects
 from retention.errors import ParameterError
 from retention.exhibits.theme import MUTED, PALETTE, describe, new_axes
 
-__all__ = ["plot_programme_checks", "plot_programme_effects", "table_programme_effects"]
+__all__ = [
+    "plot_programme_checks",
+    "plot_programme_effects",
+    "plot_rival_prices",
+    "table_programme_effects",
+    "table_programme_goals",
+    "table_programme_levels",
+    "table_programme_register",
+    "table_rival_answers",
+]
 
 _COLOURS = {"financial": PALETTE[0], "social": PALETTE[1], "structural": PALETTE[2]}
 
@@ -65,6 +78,7 @@ def table_programme_effects(answer: ProgrammeEffects) -> pd.DataFrame:
             "told by": effect.design,
             "enrolled": effect.enrolled,
             "gain in share retained": effect.retained,
+            "gain in stay": effect.stay,
             "hazard ratio": effect.hazard_ratio,
             "fading": effect.fading,
             answer.money: effect.money,
@@ -72,10 +86,109 @@ def table_programme_effects(answer: ProgrammeEffects) -> pd.DataFrame:
             "cost": effect.cost,
             "net of cost": effect.net,
             "payback": effect.payback,
+            "if confounded": effect.doubt.get("retained_if_confounded", ""),
+            "E-value": effect.doubt.get("e_value", ""),
         }
         for name, effect in answer.effects.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("programme")
+
+
+def table_programme_register(answer: ProgrammeEffects) -> pd.DataFrame:
+    """Return the register: level of bond, for whom, since when, how assigned, at what cost."""
+    register = answer.register
+    table = pd.DataFrame({
+        "bond": register["bond"],
+        "assigned": register["assignment"].fillna("not said"),
+        "open to": register["eligible"].replace("", "all"),
+        "first enrolment": pd.to_datetime(register["first_enrolled_on"]).dt.date,
+        "customers": register["customers"],
+        f"cost each ({answer.currency})": register["cost_each"].map("{:,.2f}".format),
+    })  # fmt: skip
+    return table.replace("nan", "not said").rename_axis("programme")
+
+
+def table_programme_levels(answer: ProgrammeEffects) -> pd.DataFrame:
+    """Return one row a level of bond, and the difference in fading between levels."""
+    names = {
+        "retained": "gain in share retained", "hazard_ratio": "hazard ratio", "fading": "fading",
+        "money": answer.money, "satisfaction": "satisfaction", "net": "net of cost",
+    }  # fmt: skip
+    rows: dict[str, dict[str, object]] = {}
+    for key, estimate in answer.levels.items():
+        bond, number = key.split(": ", 1)
+        if bond == "fading":
+            rows.setdefault(number, {})["fading"] = estimate
+        elif number in names:
+            rows.setdefault(bond, {})[names[number]] = estimate
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(names.values()))
+    return table.astype(object).where(table.notna(), "").rename_axis("level of bond")
+
+
+def table_programme_goals(answer: ProgrammeEffects) -> pd.DataFrame:
+    """Return one row a stated goal: planned, achieved with its interval, and the verdict."""
+    rows = [_goal_in_words(row, answer.currency) for row in answer.goals.to_dict("records")]
+    if not rows:
+        return pd.DataFrame({"goal": ["none is stated under [programmes] in retention.toml"]})
+    return pd.DataFrame(rows).set_index("programme")
+
+
+def _goal_in_words(row: dict[Hashable, Any], currency: str) -> dict[str, str]:
+    share = row["what"] == "share retained"
+    written = {
+        name: "" if pd.isna(row[name]) else
+        f"{100 * row[name]:.1f} %" if share else f"{row[name]:,.2f} {currency}"
+        for name in ("planned", "achieved", "low", "high")
+    }  # fmt: skip
+    low, high = written.pop("low"), written.pop("high")
+    return {
+        "programme": row["programme"], "goal": row["what"], **written,
+        "95 % interval": f"{low} to {high}" if low else "", "verdict": row["verdict"],
+    }  # fmt: skip
+
+
+def table_rival_answers(answer: ProgrammeEffects) -> pd.DataFrame:
+    """Return one row a programme: what rivals' prices and our lead did after it began."""
+    rivals = answer.rivals
+    rows = {
+        name: {
+            "bond": told.bond,
+            "rivals' prices within a year": told.price,
+            "half of that after": told.price_half_time,
+            "lead in monthly growth": told.lead,
+            "half of the lead gone after": told.lead_half_time,
+        }
+        for name, told in rivals.answers.items()
+    }
+    if not rows:
+        return pd.DataFrame({"not shown": [rivals.why]})
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("programme")
+
+
+def plot_rival_prices(answer: ProgrammeEffects, *, ax: Axes | None = None) -> Axes:
+    """Draw the mean price of rivals by period, with the first day of each programme."""
+    rivals = answer.rivals
+    ax = new_axes(ax, height=3.2)
+    if rivals.series.empty:
+        ax.text(0.5, 0.5, "prices of rivals are not known", ha="center", transform=ax.transAxes)
+        ax.set_axis_off()
+        return describe(ax, alt=f"No prices of rivals: {rivals.why}.", caption="Nothing to draw.")
+    index = 100 * np.exp(rivals.series["price"])
+    ax.plot(index.index, index, color=PALETTE[0])
+    for name, day in rivals.started.items():
+        if index.index[0] <= day <= index.index[-1]:
+            ax.axvline(day, color=MUTED, linestyle=":")
+            ax.text(day, 1.01, f"{name} ", rotation=30, va="bottom",
+                    transform=ax.get_xaxis_transform())  # fmt: skip
+    ax.set(ylabel="rivals' prices (first period = 100)")
+    ax.tick_params(axis="x", rotation=30)
+    parts = [f"{name}: {told.price}" for name, told in rivals.answers.items()]
+    alt = (
+        f"Mean price of rivals by period, from {index.iloc[0]:.0f} to {index.iloc[-1]:.0f}, lowest "
+        f"{index.min():.0f}. Change within a year of the start: " + "; ".join(parts) + "."
+    )
+    caption = "Dotted: first enrolment. One market before and after: a description, grade D."
+    return describe(ax, alt=alt, caption=caption)
 
 
 def _event_study(checks: pd.DataFrame, programme: str, ax: Axes | None) -> Axes:
@@ -86,7 +199,7 @@ def _event_study(checks: pd.DataFrame, programme: str, ax: Axes | None) -> Axes:
         ax.plot(checks.index[before], checks["effect"][before], "o", color=colour)
     ax.axhline(0, color=MUTED, linewidth=1)
     ax.axvline(-0.5, color=MUTED, linewidth=1, linestyle=":")
-    ax.set(xlabel="quarters since the turn", ylabel="gain in share retained")
+    ax.set(xlabel="quarters since the turn", ylabel="gain in quarterly retention")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     last = checks.iloc[-1]
     alt = (

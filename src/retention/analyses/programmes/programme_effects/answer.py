@@ -116,6 +116,12 @@ class ProgrammeEffects:
         found = [c for effect in self.effects.values() for c in effect.cautions]
         if self.money == "revenue":
             found.append("Orders state no margin: money here is revenue, and no return is given.")
+        early = self.register["too_early"]
+        found += [
+            f"{name}: {count:,} enrolments are dated before the customer was acquired and are in "
+            "no comparison; see the data-quality page and mend the dates."
+            for name, count in early[early > 0].items()
+        ]
         return (*found, *self.rivals.cautions())
 
 

@@ -52,9 +52,9 @@ def _together(parts: Sequence[Estimate], name: str, level: float) -> Estimate:
     between = max(0.0, spare / (fixed.sum() - (fixed**2).sum() / fixed.sum()))
     weight = 1 / (errors**2 + between)
     value, se = float(weight @ values / weight.sum()), float(weight.sum() ** -0.5)
-    ends = (value, *normal_interval(value, se, level))
+    ends = [value, *normal_interval(value, se, level)]
     if logs:
-        ends = tuple(float(np.exp(x)) for x in ends)
+        ends = [float(np.exp(x)) for x in ends]
     return Estimate(
         value=ends[0], low=ends[1], high=ends[2], level=level, unit=shown[0].unit,
         n=sum(p.n for p in shown), grade=max(p.grade for p in shown),
