@@ -84,13 +84,22 @@ class ProgrammeEffects:
         return pd.DataFrame(rows).set_index("programme") if rows else pd.DataFrame()
 
     def estimates(self) -> dict[str, Estimate]:
-        """Return every effect under ``<programme>: <number>``, then by bond and by rivals."""
+        """Return every effect under ``<programme>: <number>``, then by bond and by rivals.
+
+        A level of bond with one programme is that programme, and is not told twice.
+        """
         own = {
             f"{name}: {key}": estimate
             for name, effect in self.effects.items()
             for key, estimate in effect.estimates().items()
         }
-        return own | dict(self.levels) | self.rivals.estimates()
+        alone = self.register["bond"].drop_duplicates(keep=False)
+        levels = {
+            key: estimate
+            for key, estimate in self.levels.items()
+            if key.split(": ")[0] not in set(alone)
+        }
+        return own | levels | self.rivals.estimates()
 
     def headline(self) -> str:
         """Return which programme earns most over its cost, and how sure that is."""
