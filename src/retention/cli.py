@@ -127,7 +127,7 @@ def check(folder: Path, strict: bool, as_json: bool) -> None:
 @click.option("--only", help="Notebooks by name, with commas between.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Notebooks at once.")
 @click.option("--cold", is_flag=True, help="Start every kernel afresh; do not fork them.")
-@click.option("--lang", help="Language of the pages: en, zh.")
+@click.option("--lang", help="Language of the pages: en, zh; or both: en,zh.")
 @click.option("--force", is_flag=True, help="Run even if nothing changed.")
 @click.option("--notify", "command", help="Command to run after each report.")
 @click.option("--mail", "address", help="Mail the summary by RETENTION_SMTP=host:port.")
@@ -193,7 +193,7 @@ def _order(
     settings = project.report
     return Order(
         only=tuple(name.strip() for name in only.split(",") if name.strip()) if only else (),
-        lang=lang or str(settings.get("language", "en")),
+        **Order.language_of(lang or str(settings.get("language", "en"))),
         force=force,
         limits=Limits(
             cell_seconds=given["cell_limit"] or int(settings.get("cell_timeout", 600)),
@@ -227,7 +227,7 @@ def _periods(
 @main.command()
 @folder_option
 @click.option("--period", "label", required=True, help="A period with a report: 2026-10.")
-@click.option("--lang", help="Language of the pages: en, zh.")
+@click.option("--lang", help="Language of the pages: en, zh; or both: en,zh.")
 def render(folder: Path, label: str, lang: str | None) -> None:
     """Render a published report anew, in the present style, without running anything."""
     from retention.project import Project
@@ -235,9 +235,9 @@ def render(folder: Path, label: str, lang: str | None) -> None:
     from retention.window import Period
 
     project = Project.load(folder)
-    order = Order(lang=lang or str(project.report.get("language", "en")))
+    order = Order(**Order.language_of(lang or str(project.report.get("language", "en"))))
     outcome = render_again(project, Period.parse(label), order)
-    rebuild_index(project, order.lang)
+    rebuild_index(project, *order.languages)
     click.echo(f"{outcome.period}: {outcome.status}", err=True)
     click.echo(outcome.page)
 
@@ -263,10 +263,11 @@ def diff(before: str, after: str, folder: Path) -> None:
 def index(folder: Path, lang: str | None) -> None:
     """Make reports/index.html anew from the reports that are there."""
     from retention.project import Project
-    from retention.reports import rebuild_index
+    from retention.reports import Order, rebuild_index
 
     project = Project.load(folder)
-    click.echo(rebuild_index(project, lang or str(project.report.get("language", "en"))))
+    order = Order(**Order.language_of(lang or str(project.report.get("language", "en"))))
+    click.echo(rebuild_index(project, *order.languages))
 
 
 # customers ----------------------------------------------------------------------------------------

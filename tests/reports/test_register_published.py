@@ -69,7 +69,9 @@ def call(root, *arguments):
 
 
 def test_report_gets_page_and_table(root, tmp_path):
-    assert write_register(Project.load(root), Period.parse("2026-09"), tmp_path, made_with="here")
+    assert write_register(
+        Project.load(root), Period.parse("2026-09"), tmp_path, made_with={"en": "here"}
+    )
     page = (tmp_path / "customers.html").read_text(encoding="utf-8")
     assert "Customers: Shop &lt;b&gt;&amp; Sons&lt;/b&gt;, 2026-09" in page
     assert "Value is margin" in page

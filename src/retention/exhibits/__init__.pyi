@@ -104,6 +104,8 @@ from .losses.exit_reasons import plot_exit_reasons_shares as plot_exit_reasons_s
 from .losses.exit_reasons import table_exit_reasons as table_exit_reasons
 from .losses.exit_reasons import table_exit_reasons_seen as table_exit_reasons_seen
 from .mime import ANSWER_MIME as ANSWER_MIME
+from .mime import FIGURES_MIME as FIGURES_MIME
+from .mime import LANGUAGES as LANGUAGES
 from .mime import TABLE_MIME as TABLE_MIME
 from .numbers import format_cell as format_cell
 from .numbers import format_number as format_number
@@ -201,6 +203,7 @@ from .theme import GRID as GRID
 from .theme import INK as INK
 from .theme import MUTED as MUTED
 from .theme import PALETTE as PALETTE
+from .theme import chinese_font as chinese_font
 from .theme import describe as describe
 from .theme import new_axes as new_axes
 from .theme import style as style

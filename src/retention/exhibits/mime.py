@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["ANSWER_MIME", "TABLE_MIME"]
+__all__ = ["ANSWER_MIME", "FIGURES_MIME", "LANGUAGES", "TABLE_MIME"]
 
 ANSWER_MIME = "application/vnd.retention+json"
 TABLE_MIME = "application/vnd.retention.table+json"
+FIGURES_MIME = "application/vnd.retention.figures+json"
+
+LANGUAGES = "RETENTION_LANGUAGES"
+"""Environment variable: languages besides English in which figures are drawn, commas between."""

@@ -22,7 +22,8 @@ from matplotlib.text import Text
 
 from retention.errors import GateError, ParameterError
 from retention.estimates import Answer, Estimate
-from retention.exhibits.mime import ANSWER_MIME, TABLE_MIME
+from retention.exhibits.languages import asked_languages, translate_figure
+from retention.exhibits.mime import ANSWER_MIME, FIGURES_MIME, TABLE_MIME
 from retention.exhibits.numbers import format_cell, number_texts
 from retention.exhibits.theme import MAX_WIDTH, MIN_TEXT, Description, description_of
 
@@ -146,13 +147,25 @@ def _figure_bundle(thing: Axes | Figure, caption: str) -> tuple[dict[str, Any], 
         )
     _check_legible(figure)
     png = _png(figure)
+    others = _in_other_languages(figure)
     plt.close(figure)
     words = Description(words.alt, caption or words.caption)
     width, height = figure.get_size_inches() * 100
     image = {"alt": words.alt, "caption": words.caption}
     image |= {"width": round(width), "height": round(height)}
-    data = {"text/plain": words.alt, "image/png": base64.b64encode(png).decode("ascii")}
+    data = {"text/plain": words.alt, "image/png": base64.b64encode(png).decode("ascii"), **others}
     return data, {"image/png": image}
+
+
+def _in_other_languages(figure: Figure) -> dict[str, Any]:
+    """Return the picture in the languages asked for; drawn last, for its words are exchanged."""
+    pictures = {}
+    for phrases in asked_languages():
+        seen = translate_figure(figure, phrases)
+        png = base64.b64encode(_png(figure)).decode("ascii")
+        left = [english for english, said in seen.items() if phrases.left(said)]
+        pictures[phrases.lang] = {"image/png": png, "left": left}
+    return {FIGURES_MIME: pictures} if pictures else {}
 
 
 def _check_legible(figure: Figure) -> None:

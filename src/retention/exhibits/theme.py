@@ -32,6 +32,7 @@ __all__ = [
     "MUTED",
     "PALETTE",
     "Description",
+    "chinese_font",
     "describe",
     "description_of",
     "font_families",
@@ -114,6 +115,12 @@ def font_families() -> tuple[str, ...]:
     known = {font.name for font in font_manager.fontManager.ttflist}
     found = next((name for name in _CJK if name in known), None) or _packaged_font()
     return ("DejaVu Sans", found) if found else ("DejaVu Sans",)
+
+
+def chinese_font() -> str | None:
+    """Return the font that figures take Chinese characters from, or None if there is none."""
+    families = font_families()
+    return families[1] if len(families) > 1 else None
 
 
 def _packaged_font() -> str | None:

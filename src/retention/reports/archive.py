@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from retention.project import Project
 from retention.reports.comparing import METRICS, numbers
 from retention.reports.manifest import MANIFEST, read_json
 from retention.reports.publishing import Archive
-from retention.reports.rendering import readable, render_page, sparkline
+from retention.reports.rendering import render_page, sparkline
+from retention.reports.translating import beside, named_for
 from retention.reports.wording import Words, words_in
 from retention.window import Period
 
@@ -32,8 +33,15 @@ _PARTS = {
 }
 
 
-def rebuild_index(project: Project, lang: str = "en") -> Path:
+def rebuild_index(project: Project, *languages: str) -> Path:
     """Write ``reports/index.html`` anew from the manifests of what is published.
+
+    Parameters
+    ----------
+    project : Project
+        The company.
+    *languages : str
+        English if left out; of several, the first has ``index.html``, others ``index.zh.html``.
 
     Returns
     -------
@@ -41,20 +49,30 @@ def rebuild_index(project: Project, lang: str = "en") -> Path:
         The page.
     """
     archive = Archive(project.root)
-    words = words_in(lang)
+    languages = languages or ("en",)
+    pages = {lang: _index(project, archive, lang, languages) for lang in languages[::-1]}
+    for lang, html in pages.items():
+        (name, page), *_ = beside({"index.html": html}, lang, languages).items()
+        path = _write(archive.folder / name, page)
+    return path
+
+
+def _index(project: Project, archive: Archive, lang: str, languages: Sequence[str]) -> str:
+    words = words_in(lang, project.root)
     periods = archive.periods()[::-1]
     metrics = {p: read_json(archive.folder / p.label / METRICS) or {} for p in periods}
-    company = str(project.report.get("title") or project.name)
-    page = render_page(
+    company = words.phrases(str(project.report.get("title") or project.name))
+    return render_page(
         "archive",
         title=words("archive_title", company=company),
         company=company,
         period=None,
         words=words,
-        periods=[_entry(archive, period, metrics[period], words) for period in periods],
+        periods=[
+            _entry(archive, period, metrics[period], words, languages[0]) for period in periods
+        ],
         trends=_trends(periods, metrics, words),
     )
-    return _write(archive.folder / "index.html", page)
 
 
 def _write(path: Path, text: str) -> Path:
@@ -72,7 +90,7 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _entry(
-    archive: Archive, period: Period, metrics: Mapping[str, Any], words: Words
+    archive: Archive, period: Period, metrics: Mapping[str, Any], words: Words, first: str
 ) -> dict[str, Any]:
     manifest = read_json(archive.published(period) / MANIFEST) or {}
     kept = sorted(archive.revisions(period).glob("r[0-9]*"))
@@ -80,8 +98,9 @@ def _entry(
     after = [*manifests, manifest][1:]
     return {
         "label": period.label,
+        "href": f"{period.label}/{_page_in(archive, period, words.lang, first)}",
         "name": words.period(period),
-        "lead": metrics.get("lead", ""),
+        "lead": words.phrases(metrics.get("lead", "")),
         "number": manifest.get("revision", 1),
         "restated": _is_restated(kept, metrics),
         "revisions": [
@@ -93,6 +112,12 @@ def _entry(
             for path, old, new in zip(kept, manifests, after, strict=True)
         ],
     }
+
+
+def _page_in(archive: Archive, period: Period, lang: str, first: str) -> str:
+    """Return a period's page in a language, or the one that there is."""
+    name = named_for("index.html", lang, first)
+    return name if (archive.published(period) / name).exists() else "index.html"
 
 
 def _is_restated(kept: list[Path], metrics: Mapping[str, Any]) -> bool:
@@ -136,7 +161,7 @@ def _trend(
     if len(known) < 2 or last is None:
         return {"spark": ""}
     texts = number_texts(Estimate(**last))
-    name = called or readable(key.rpartition("/")[2])
+    name = words.phrases(called) or words.name(key.rpartition("/")[2])
     label = words(
         "image_trend",
         name=name,
@@ -147,4 +172,9 @@ def _trend(
         high=format_number(max(known), last["unit"]),
     )
     spark = sparkline([value for _, value in series], label)
-    return {"name": name, "value": texts.value, "unit": texts.unit, "spark": spark}
+    return {
+        "name": name,
+        "value": texts.value,
+        "unit": words.phrases.unit(texts.unit),
+        "spark": spark,
+    }

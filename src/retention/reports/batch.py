@@ -128,7 +128,7 @@ def _conclude(
         if outcome.page:
             console.say(f"{period}: see {outcome.page}", "quiet")
     else:
-        rebuild_index(project, order.lang)
+        rebuild_index(project, *order.languages)
         console.say(f"{period}: {outcome.status}")
     if console.as_json:
         console.out(json.dumps(_record(outcome, seconds), ensure_ascii=False))

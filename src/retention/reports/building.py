@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from retention.reports import comparing, gates, rendering, sharing, targets
 from retention.reports.collection import Collected, collect
 from retention.reports.manifest import MANIFEST, key_of, write_json
 from retention.reports.orders import Run
-from retention.reports.wording import Words
+from retention.reports.translating import beside, english_left, in_language, named_for
+from retention.reports.wording import Words, words_in
 
 __all__ = ["build", "frame"]
 
@@ -43,12 +45,19 @@ def build(run: Run, executed: Path, report: Path, *, has_register: bool | None =
     for folder in ("notebooks", "tables"):
         (report / folder).mkdir(parents=True)
     texts = {table.path: table.csv for part in collected for table in part.tables}
-    pages = {f"{p.article.name}.html": _question(run, p) for p in collected}
-    figures = comparing.key_figures(collected)
-    metrics = comparing.metrics_record(run.period, collected, figures, _lead(run, collected))
+    metrics = _metrics(run, collected)  # kept in English, whatever is read
     if has_register is None:
         has_register = _write_register(run, report)
-    pages["index.html"], texts[sharing.SUMMARY] = _management(run, collected, metrics, has_register)
+    pages: dict[str, str] = {}
+    for lang in run.order.languages:
+        spoken = _in(run, lang)
+        parts = [in_language(part, spoken.words.phrases) for part in collected]
+        made, summary = _pages(spoken, parts, has_register)
+        made = beside(made, lang, run.order.languages)
+        run.manifest["in_english"] |= _left(made, collected, spoken.words)
+        pages |= made
+        texts[named_for(sharing.SUMMARY, lang, run.order.lang)] = summary
+        sharing.write_workbook(report / named_for(sharing.WORKBOOK, lang, run.order.lang), parts)
     _hold_to_gates(run, collected, pages, texts)
     for name, text in (pages | texts).items():
         (report / name).write_text(text, encoding="utf-8")
@@ -57,7 +66,39 @@ def build(run: Run, executed: Path, report: Path, *, has_register: bool | None =
     write_json(report / comparing.METRICS, metrics, sort=False)
     if not any((report / "tables").iterdir()):
         (report / "tables").rmdir()
-    sharing.write_workbook(report / sharing.WORKBOOK, collected)
+
+
+def _in(run: Run, lang: str) -> Run:
+    """Return the run as it speaks to readers of a language; its manifest is the same one."""
+    words = words_in(lang, run.project.root)
+    run.manifest.setdefault("in_english", {})
+    return replace(
+        run,
+        words=words,
+        titles={name: words.phrases(title) for name, title in run.titles.items()},
+    )
+
+
+def _left(pages: dict[str, str], collected: Sequence[Collected], words: Words) -> dict[str, Any]:
+    """Return what readers of a language find in English, for the manifest."""
+    if words.lang == "en":
+        return {}
+    return {words.lang: english_left(pages, collected, words.phrases)}
+
+
+def _metrics(run: Run, collected: Sequence[Collected]) -> dict[str, Any]:
+    figures = comparing.key_figures(collected)
+    return comparing.metrics_record(run.period, collected, figures, _lead(run, collected))
+
+
+def _pages(
+    run: Run, collected: Sequence[Collected], has_register: bool
+) -> tuple[dict[str, str], str]:
+    """Return the pages of a language by file name, and the summary."""
+    pages = {f"{part.article.name}.html": _question(run, part) for part in collected}
+    metrics = _metrics(run, collected)
+    pages["index.html"], summary = _management(run, collected, metrics, has_register)
+    return pages, summary
 
 
 def _write_register(run: Run, report: Path) -> bool:
@@ -66,7 +107,12 @@ def _write_register(run: Run, report: Path) -> bool:
 
     try:
         return write_register(
-            run.project, run.period, report, made_with=str(frame(run)["made_with"])
+            run.project,
+            run.period,
+            report,
+            made_with={
+                lang: str(frame(_in(run, lang))["made_with"]) for lang in run.order.languages
+            },
         )
     except (MissingTableError, NotEnoughDataError):
         return False
@@ -93,9 +139,9 @@ def frame(run: Run) -> dict[str, Any]:
     words = run.words
     return {
         "words": words,
-        "company": str(run.project.report.get("title") or run.project.name),
+        "company": words.phrases(str(run.project.report.get("title") or run.project.name)),
         "period": run.period,
-        "data_until": run.period.last_day.isoformat(),
+        "data_until": words.day(run.period.last_day),
         "made_with": words(
             "made_with",
             version=run.manifest["version"],
@@ -162,7 +208,10 @@ def _unanswered(run: Run) -> list[dict[str, str]]:
         for name, tables in run.lacking.items()
     ]
     return missing + [
-        {"title": run.titles[e.article], "reason": e.reason.partition(": ")[2] or e.reason}
+        {
+            "title": run.titles[e.article],
+            "reason": run.words.phrases(e.reason.partition(": ")[2] or e.reason),
+        }
         for e in run.executions
         if e.status == "unanswered"
     ]
@@ -182,9 +231,9 @@ def _files(run: Run, collected: Sequence[Collected], has_register: bool) -> list
         for part in collected
     ]
     own = {comparing.METRICS: "files_metrics", MANIFEST: "files_manifest"}
-    own |= {sharing.SUMMARY: "files_summary"}
+    own |= {named_for(sharing.SUMMARY, run.words.lang, run.order.lang): "files_summary"}
     if find_spec("xlsxwriter") is not None:
-        own[sharing.WORKBOOK] = "files_workbook"
+        own[named_for(sharing.WORKBOOK, run.words.lang, run.order.lang)] = "files_workbook"
     if has_register:
         own["customers.csv"] = "files_register"
     return [

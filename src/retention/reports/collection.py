@@ -11,12 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from retention.errors import GateError
-from retention.exhibits import ANSWER_MIME, TABLE_MIME
+from retention.exhibits import ANSWER_MIME, FIGURES_MIME, TABLE_MIME
 from retention.reports.articles import Article
 
 __all__ = ["AnswerRecord", "Collected", "TableRecord", "collect"]
 
-_KNOWN = ("text/plain", "text/html", "text/markdown", "image/png", ANSWER_MIME, TABLE_MIME)
+_KNOWN = (
+    "text/plain",
+    "text/html",
+    "text/markdown",
+    "image/png",
+    ANSWER_MIME,
+    FIGURES_MIME,
+    TABLE_MIME,
+)
 _INJECTED = "injected-parameters"
 
 

@@ -12,7 +12,7 @@ from retention.reports.articles import Article
 from retention.reports.collection import AnswerRecord, Collected
 from retention.reports.manifest import read_json
 from retention.reports.publishing import Archive
-from retention.reports.rendering import readable, sparkline
+from retention.reports.rendering import sparkline
 from retention.reports.wording import Words
 from retention.window import Period
 
@@ -152,7 +152,7 @@ def cards(
 ) -> list[KeyFigure]:
     """Return the cards of management's page from the numbers of record, present and past."""
     known = numbers(metrics)
-    labels = _labels(metrics["key_figures"], titles)
+    labels = _labels(metrics["key_figures"], titles, words)
     return [
         _card(
             figure,
@@ -166,10 +166,12 @@ def cards(
     ]
 
 
-def _labels(figures: Sequence[Mapping[str, str]], titles: Mapping[str, str]) -> dict[str, str]:
+def _labels(
+    figures: Sequence[Mapping[str, str]], titles: Mapping[str, str], words: Words
+) -> dict[str, str]:
     """Return what each number is called; with its question where two would be called the same."""
     plain = {
-        figure["key"]: figure.get("label") or readable(figure["key"].rpartition("/")[2])
+        figure["key"]: figure.get("label") or words.name(figure["key"].rpartition("/")[2])
         for figure in figures
     }
     names = list(plain.values())

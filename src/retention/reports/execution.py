@@ -63,12 +63,13 @@ _LAST_LINES = 25
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One notebook to run: with which values, from where, into which file."""
+    """One notebook to run: with which values, from where, into which file, for which languages."""
 
     article: Article
     values: dict[str, Any]
     cwd: Path
     output: Path
+    languages: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +254,7 @@ def _execute(job: Job, ways: _Ways) -> Execution:
 
 def _attempt(job: Job, ways: _Ways, *, fresh: bool = False) -> Execution:
     limits, running = ways.limits, ways.running
-    kernel = ways.kernels.kernel(fresh=fresh)
+    kernel = ways.kernels.kernel(fresh=fresh, languages=job.languages)
     running.add(kernel)
     clock = _Clock(job, ways.progress, kernel)
     try:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from retention.exhibits import LANGUAGES
 from retention.reports.warm_kernels import WarmParent, can_fork, imports_of
 
 __all__ = ["Kernel", "Kernels", "load_machinery"]
@@ -40,10 +41,11 @@ def load_machinery() -> None:
             del sys.modules[grammar]
 
 
-def _environment() -> dict[str, str]:
+def _environment(languages: str = "") -> dict[str, str]:
     one_thread = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
     return one_thread | {
         "MPLBACKEND": "agg",
+        LANGUAGES: languages,
         "PYTHONHASHSEED": "0",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "JE_ARROW_MALLOC_CONF": "background_thread:false",  # of a pool that is not even used
@@ -51,7 +53,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _manager(folder: Path, parent: WarmParent | None) -> Any:
+def _manager(folder: Path, parent: WarmParent | None, languages: str) -> Any:
     """Return a manager of one kernel that runs `sys.executable`, whatever is registered."""
     from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -59,7 +61,7 @@ def _manager(folder: Path, parent: WarmParent | None) -> Any:
 
     class OwnKernel(KernelSpecManager):  # type: ignore[misc]
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            env = _environment() | {"IPYTHONDIR": str(folder)}  # nobody's start-up files
+            env = _environment(languages) | {"IPYTHONDIR": str(folder)}  # nobody's start-up files
             return KernelSpec(env=env, resource_dir="", **get_kernel_dict())
 
     class OwnManager(AsyncKernelManager):  # type: ignore[misc]
@@ -105,12 +107,14 @@ class Kernel:
     ----------
     parent : WarmParent, optional
         What it is forked from; without one it is started afresh.
+    languages : str
+        In which figures are drawn besides English, with commas between.
     """
 
-    def __init__(self, parent: WarmParent | None = None) -> None:
+    def __init__(self, parent: WarmParent | None = None, languages: str = "") -> None:
         # not in the project: a socket's path must stay under 108 bytes
         self.folder = Path(tempfile.mkdtemp(prefix="retention-"))
-        self.manager = _manager(self.folder, parent)
+        self.manager = _manager(self.folder, parent, languages)
 
     @property
     def process_id(self) -> int | None:
@@ -194,9 +198,9 @@ class Kernels:
             self.close()
             self.warm = False
 
-    def kernel(self, *, fresh: bool = False) -> Kernel:
+    def kernel(self, *, fresh: bool = False, languages: str = "") -> Kernel:
         """Return a kernel, not started yet."""
-        return Kernel(None if fresh else self.parent)
+        return Kernel(None if fresh else self.parent, languages)
 
     def close(self) -> None:
         """End the process that forks, and every kernel that still runs."""

@@ -29,6 +29,8 @@ class Order:
         Notebooks; empty for all.
     lang : str
         Language of the pages.
+    also : tuple of str
+        Further languages of the same run; their pages stand beside the others, ``index.zh.html``.
     force : bool
         Run even if nothing changed.
     limits : Limits
@@ -40,9 +42,27 @@ class Order:
 
     only: tuple[str, ...] = ()
     lang: str = "en"
+    also: tuple[str, ...] = ()
     force: bool = False
     limits: Limits = field(default_factory=Limits)
     parameters: tuple[str, ...] = ()
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Every language asked for, the one of ``index.html`` first."""
+        return tuple(dict.fromkeys((self.lang, *self.also)))
+
+    @classmethod
+    def language_of(cls, text: str) -> dict[str, Any]:
+        """Return `lang` and `also` as a user writes them, ``en,zh``.
+
+        Examples
+        --------
+        >>> Order.language_of("zh, en")
+        {'lang': 'zh', 'also': ('en',)}
+        """
+        first, *rest = [name.strip() for name in text.split(",") if name.strip()] or ["en"]
+        return {"lang": first, "also": tuple(name for name in rest if name != first)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,6 @@ from retention.reports.wording import Words
 __all__ = [
     "answer_to_html",
     "markdown_to_html",
-    "readable",
     "render_page",
     "render_question",
     "sparkline",
@@ -61,18 +60,6 @@ def render_page(template: str, **content: Any) -> str:
         What the template names; a name it needs and does not get is an error.
     """
     return str(_environment().get_template(f"{template}.html.j2").render(**content))
-
-
-def readable(name: str) -> str:
-    """Return the name of a number as a reader would write it.
-
-    Examples
-    --------
-    >>> readable("retention_12_months")
-    'Retention 12 months'
-    """
-    text = name.replace("_", " ").strip()
-    return text[:1].upper() + text[1:]
 
 
 # one question -------------------------------------------------------------------------------------
@@ -212,7 +199,7 @@ def _estimate_row(name: str, estimate: Estimate, words: Words) -> str:
     texts = number_texts(estimate)
     basis = f"{words.basis(estimate)}; {estimate.method}" if not texts.why else texts.why
     cells = (
-        f'<th scope="row">{escape(readable(name))}</th>',
+        f'<th scope="row">{escape(words.name(name))}</th>',
         f'<td class="number">{escape(texts.value)}</td>',
         f'<td class="number">{escape(words.interval(texts))}</td>',
         f"<td>{escape(texts.unit)}</td>",

@@ -28,7 +28,7 @@ from retention.window import Period
 
 __all__ = ["render_again"]
 
-_REGISTER = ("customers.html", "customers.csv")
+_REGISTER = "customers.*"
 
 
 def render_again(project: Project, period: Period, order: Order | None = None) -> Outcome:
@@ -61,9 +61,9 @@ def render_again(project: Project, period: Period, order: Order | None = None) -
         run = _restored(project, period, order, archive, published)
         report = staging / "report"
         report.mkdir()
-        kept = [name for name in _REGISTER if (place / name).exists()]
-        for name in kept:
-            shutil.copyfile(place / name, report / name)
+        kept = sorted(place.glob(_REGISTER))
+        for path in kept:
+            shutil.copyfile(path, report / path.name)
         build(run, place / "notebooks", report, has_register=bool(kept))
         return publish(run, report, published)
 
@@ -77,7 +77,7 @@ def _restored(
     if gone:
         raise ProjectError(f"the notebooks {', '.join(gone)} are gone; run the report again")
     facts = {key: published[key] for key in _KEPT} | {
-        "language": order.lang,
+        "language": ",".join(order.languages),
         "code": code_hash(),
         "packages": package_versions(),
         "version": package_versions()["retention-research"],
@@ -87,7 +87,7 @@ def _restored(
         period=period,
         order=order,
         archive=archive,
-        words=words_in(order.lang),
+        words=words_in(order.lang, project.root),
         started=datetime.now(UTC),
         answerable=tuple(
             articles[name]

@@ -125,7 +125,8 @@ def _prepare(project: Project, period: Period, order: Order, archive: Archive) -
     """Settle everything that can be settled before a kernel starts."""
     only = order.only or tuple(project.report.get("only", ()))
     articles = choose_articles(find_articles(project.root), only)
-    words = words_in(order.lang)
+    words, *_ = [words_in(lang, project.root) for lang in order.languages]
+    _check_fonts(order)
     written = written_parameters(order.parameters, {a.name: a.parameters for a in articles})
     measured = {str(said["construct"]) for said in project.items.values()}
     lacking = {a.name: ", ".join(a.lacks(project.tables, measured)) for a in articles}
@@ -150,6 +151,19 @@ def _prepare(project: Project, period: Period, order: Order, archive: Archive) -
     )
     run.manifest = _facts(run, articles)
     return run
+
+
+def _check_fonts(order: Order) -> None:
+    """Say before anything runs that figures have no letters of a language."""
+    if "zh" not in order.languages:
+        return
+    from retention.exhibits import chinese_font  # brings Matplotlib
+
+    if not chinese_font():
+        raise ParameterError(
+            "no font with Chinese characters was found; install one (Debian: fonts-noto-cjk, "
+            "Windows and macOS bring one) or retention-research[zh]"
+        )
 
 
 def _given(
@@ -179,7 +193,7 @@ def _facts(run: Run, articles: Sequence[Article]) -> dict[str, Any]:
             "zone": run.project.zone,
         },
         "company": run.project.name,
-        "language": run.order.lang,
+        "language": ",".join(run.order.languages),
         "parameters": run.values,
         "inputs": input_hashes(run.project),
         "notebooks": {a.name: file_hash(a.path) for a in articles},
@@ -253,6 +267,7 @@ def _job(run: Run, article: Article, executed: Path) -> Job:
         values=run.values[article.name],
         cwd=run.project.root,
         output=executed / f"{article.name}.ipynb",
+        languages=",".join(lang for lang in run.order.languages if lang != "en"),
     )
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from retention.errors import ProjectError
 from retention.estimates import Estimate
 from retention.exhibits import format_number, number_texts
-from retention.reports.rendering import readable
 from retention.reports.wording import Words
 
 __all__ = ["TargetLine", "compare_targets"]
@@ -56,7 +55,7 @@ def compare_targets(
                 + ", ".join(sorted({key.rpartition("/")[2] for key in estimates})[:20])
             )
         estimate = estimates[keys[0]]
-        lines.append(_line(readable(name), wanted, estimate, better.get(keys[0], ""), words))
+        lines.append(_line(words.name(name), wanted, estimate, better.get(keys[0], ""), words))
     return lines
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retention.errors import ParameterError
 from retention.estimates import Estimate
 from retention.window import Period
+from retention.wording import Phrases, phrases_in
 
 if TYPE_CHECKING:
     from retention.exhibits.numbers import NumberTexts
@@ -26,6 +30,7 @@ class Words:
 
     lang: str
     texts: dict[str, str]
+    phrases: Phrases = field(compare=False)
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the text of `key`.
@@ -36,6 +41,27 @@ class Words:
         'Report for October 2026'
         """
         return self.texts[key].format(**values) if values else self.texts[key]
+
+    def name(self, key: str) -> str:
+        """Return the name of a number of record as a reader would write it.
+
+        Examples
+        --------
+        >>> words_in("en").name("retention_12_months")
+        'Retention 12 months'
+        """
+        text = key.replace("_", " ").strip()
+        return self.phrases(text[:1].upper() + text[1:])
+
+    def day(self, day: date) -> str:
+        """Return a day as a reader would write it.
+
+        Examples
+        --------
+        >>> words_in("en").day(date(2026, 10, 31)), words_in("zh").day(date(2026, 10, 31))
+        ('2026-10-31', '2026年10月31日')
+        """
+        return f"{day.year}年{day.month}月{day.day}日" if self.lang == "zh" else day.isoformat()
 
     def interval(self, texts: NumberTexts) -> str:
         """Return an interval as it is printed; empty where there is none."""
@@ -56,11 +82,21 @@ class Words:
         >>> words_in("en").period(Period.parse("2026-10"))
         'October 2026'
         """
+        if self.lang == "zh":
+            return _chinese_period(period)
         if period.unit != "month":
             return period.label
-        if self.lang == "zh":
-            return f"{period.start.year}年{period.start.month}月"
         return f"{_MONTHS[period.start.month - 1]} {period.start.year}"
+
+
+def _chinese_period(period: Period) -> str:
+    month = re.fullmatch(r"(\d{4})-(\d{2})", period.label)
+    if month:
+        return f"{month[1]}年{int(month[2])}月"
+    part = re.fullmatch(r"(\d{4})-([WQ])(\d+)", period.label)
+    if part:
+        return f"{part[1]}年第{int(part[3])}{'周' if part[2] == 'W' else '季度'}"
+    return f"{period.label}年" if re.fullmatch(r"\d{4}", period.label) else period.label
 
 
 _MONTHS = (
@@ -74,9 +110,15 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(path.name[:-5] for path in _FOLDER.iterdir() if path.name[-5:] == ".toml"))
 
 
-@cache
-def words_in(lang: str) -> Words:
+def words_in(lang: str, project: Path | None = None) -> Words:
     """Return the catalogue of a language.
+
+    Parameters
+    ----------
+    lang : str
+        One of `languages`.
+    project : Path, optional
+        Folder of a project, for words of its own.
 
     Raises
     ------
@@ -85,4 +127,9 @@ def words_in(lang: str) -> Words:
     """
     if lang not in languages():
         raise ParameterError(f"language {lang!r} is not there; use {' or '.join(languages())}")
-    return Words(lang, tomllib.loads((_FOLDER / f"{lang}.toml").read_text(encoding="utf-8")))
+    return Words(lang, _frame(lang), phrases_in(lang, project))
+
+
+@cache
+def _frame(lang: str) -> dict[str, str]:
+    return tomllib.loads((_FOLDER / f"{lang}.toml").read_text(encoding="utf-8"))

@@ -1,7 +1,9 @@
 "use strict";
 (() => {
-  const { columns, data, questions, currency, total } = JSON.parse(document.getElementById("data").textContent);
+  const { columns, data, questions, currency, total, texts = {} } = JSON.parse(document.getElementById("data").textContent);
   const $ = (id) => document.getElementById(id);
+  // a text of the page in its language, {1} and {2} filled in
+  const say = (text, ...values) => (texts[text] ?? text).replace(/\{(\d)\}/g, (_, k) => values[k - 1]);
   let sheets = null; // read when the first sheet is opened
   const count = data.count, place = new Map(columns.map((column, j) => [column.name, j]));
   const collator = new Intl.Collator(document.documentElement.lang, { numeric: true, sensitivity: "base" });
@@ -20,7 +22,7 @@
   // columns: numbers and days as Float64Array (NaN: unknown), text as codes of a dictionary (-1: unknown)
   const stores = columns.map((column, j) => {
     const raw = data.values[j];
-    if (column.kind === "text") return { text: true, words: raw.d, codes: Int32Array.from(raw.i), low: null, rank: null };
+    if (column.kind === "text") return { text: true, words: raw.d, said: raw.s ?? raw.d, codes: Int32Array.from(raw.i), low: null, rank: null };
     return { text: false, values: Float64Array.from(raw, (x) => (x === null ? NaN : x)) };
   });
   const lowered = (store) => (store.low ??= store.words.map((word) => word.toLowerCase()));
@@ -42,11 +44,11 @@
   const shown = (j, i) => {
     const value = plain(j, i), column = columns[j];
     if (value === null) return "–";
-    if (column.kind === "text") return visible(value);
+    if (column.kind === "text") return visible(stores[j].said[stores[j].codes[i]]);
     if (column.kind === "date") return value;
     const minus = (text) => text.replace("-", "−");
     if (column.kind === "money") return minus(money.format(value));
-    if (column.kind === "share") return minus((100 * value).toFixed(1)) + " %";
+    if (column.kind === "share") return minus((100 * value).toFixed(1)) + say(" %");
     return minus(number.format(value));
   };
   const unit = (column) => (column.kind === "money" ? currency : column.kind === "share" || !column.unit ? "" : column.unit);
@@ -58,8 +60,8 @@
   let rows = new Int32Array(0);
 
   const operators = (column) => column.kind === "text"
-    ? [["is", "is"], ["in", "is one of"], ["contains", "contains"], ["unknown", "is unknown"], ["known", "is known"]]
-    : [["ge", "at least"], ["le", "at most"], ["unknown", "is unknown"], ["known", "is known"]];
+    ? [["is", say("is")], ["in", say("is one of")], ["contains", say("contains")], ["unknown", say("is unknown")], ["known", say("is known")]]
+    : [["ge", say("at least")], ["le", say("at most")], ["unknown", say("is unknown")], ["known", say("is known")]];
   const target = (column, value) => {
     if (column.kind === "date") return Date.parse(value + "T00:00:00Z") / 864e5;
     const entered = parseFloat(String(value).replace(",", "."));
@@ -78,7 +80,8 @@
     if (store.text) {
       const words = lowered(store), entered = String(filter.value).toLowerCase().trim();
       const listed = new Set(op === "in" ? entered.split(",").map((part) => part.trim()) : [entered]);
-      const good = Uint8Array.from(words, (word) => (op === "contains" ? word.includes(entered) : listed.has(word.trim())) ? 1 : 0);
+      const fits = (word) => (op === "contains" ? word.includes(entered) : listed.has(word.trim()));
+      const good = Uint8Array.from(words, (word, w) => (fits(word) || fits(store.said[w].toLowerCase()) ? 1 : 0));
       for (let i = 0; i < count; i++) if (store.codes[i] < 0 || !good[store.codes[i]]) keep[i] = 0;
       return;
     }
@@ -91,7 +94,7 @@
     const found = new Uint8Array(count);
     stores.forEach((store, j) => {
       if (!store.text || columns[j].quiet) return;
-      const good = Uint8Array.from(lowered(store), (word) => (word.includes(entered) ? 1 : 0));
+      const good = Uint8Array.from(lowered(store), (word, w) => (word.includes(entered) || store.said[w].toLowerCase().includes(entered) ? 1 : 0));
       for (let i = 0; i < count; i++) if (store.codes[i] >= 0 && good[store.codes[i]]) found[i] = 1;
     });
     for (let i = 0; i < count; i++) if (!found[i]) keep[i] = 0;
@@ -126,12 +129,12 @@
     draw();
   };
   const report = () => {
-    let text = number.format(rows.length) + " of " + number.format(count) + " customers";
+    let text = say("{1} of {2} customers", number.format(rows.length), number.format(count));
     const j = place.get(total);
     if (j !== undefined) {
       let sum = 0;
       for (const i of rows) { const x = stores[j].values[i]; if (!Number.isNaN(x)) sum += x; }
-      text += "; " + columns[j].label.toLowerCase() + " " + money.format(sum).replace("-", "−") + " " + currency;
+      text += say("; ") + columns[j].label.toLowerCase() + " " + money.format(sum).replace("-", "−") + " " + currency;
     }
     $("status").textContent = text;
   };
@@ -230,7 +233,7 @@
     };
     const top = Math.max(1, ...values), step = 600 / values.length;
     const picture = svg("svg", { viewBox: "0 0 600 72", preserveAspectRatio: "none", role: "img",
-      "aria-label": "Revenue a month: " + values.map((value, m) => labels[m] + " " + value).join(", ") });
+      "aria-label": say("Revenue a month: ") + values.map((value, m) => labels[m] + " " + value).join(", ") });
     values.forEach((value, m) => {
       const height = Math.max(0, (66 * value) / top);
       picture.append(svg("rect", { x: m * step + 2, y: 68 - height, width: step - 4, height, fill: "#0072b2" }));
@@ -250,8 +253,8 @@
       button.addEventListener("click", () => { go(position + change); open(position + change); });
       tools.append(button);
     };
-    step("Previous", -1); step("Next", 1);
-    const close = make("button", "Close");
+    step(say("Previous"), -1); step(say("Next"), 1);
+    const close = make("button", say("Close"));
     close.type = "button"; close.id = "sheet-close";
     close.addEventListener("click", () => $("sheet").close());
     tools.append(close);
@@ -264,7 +267,7 @@
     if (action !== undefined && plain(action, i) !== null) {
       const box = make("p", undefined, "action");
       box.append(make("strong", shown(action, i)));
-      if (why !== undefined && plain(why, i) !== null) box.append(make("span", ": " + shown(why, i)));
+      if (why !== undefined && plain(why, i) !== null) box.append(make("span", say(": ") + shown(why, i)));
       content.append(box);
     }
     const groups = make("div", undefined, "groups"), byGroup = new Map();
@@ -275,7 +278,7 @@
       byGroup.get(key).push(j);
     });
     if (sheets.months.length && sheets.revenue[i].length) {
-      const box = section("Revenue a month, " + sheets.months[0] + " to " + sheets.months.at(-1) + " (" + currency + ")", "wide");
+      const box = section(say("Revenue a month, {1} to {2} ({3})", sheets.months[0], sheets.months.at(-1), currency), "wide");
       box.append(bars(sheets.revenue[i], sheets.months));
       groups.append(box);
     }
@@ -291,7 +294,7 @@
     });
     const events = sheets.events[i];
     if (events && events.length) {
-      const box = section("Latest events", "wide"), grid = make("table");
+      const box = section(say("Latest events"), "wide"), grid = make("table");
       events.forEach((event) => {
         const line = make("tr");
         event.split("\t").forEach((cell) => line.append(make("td", visible(cell))));
@@ -312,7 +315,7 @@
   const sortBy = (j, down) => {
     state.sort = j; state.down = down;
     $("sort").value = j;
-    $("direction").textContent = down ? "descending" : "ascending";
+    $("direction").textContent = down ? say("descending") : say("ascending");
     arrange();
   };
   const choice = (options, value) => {
@@ -336,15 +339,15 @@
     let node;
     if (filter.op === "is" && store.words.length <= 60) {
       const words = [...store.words].sort(collator.compare);
-      node = choice([["", "any"], ...words.map((word) => [word, visible(word)])], filter.value);
+      node = choice([["", say("any")], ...words.map((word) => [word, visible(store.said[store.words.indexOf(word)])])], filter.value);
     } else {
       node = make("input");
       node.type = column.kind === "date" ? "date" : "text";
       if (!["text", "date"].includes(column.kind)) node.inputMode = "decimal";
-      if (column.kind === "share") node.placeholder = "percent";
+      if (column.kind === "share") node.placeholder = say("percent");
       node.value = filter.value;
     }
-    node.setAttribute("aria-label", "value of " + column.label);
+    node.setAttribute("aria-label", say("value of {1}", column.label));
     node.addEventListener("input", () => { filter.value = node.value; select(); });
     return node;
   };
@@ -352,18 +355,18 @@
     const items = state.filters.map((filter, f) => {
       const item = make("li"), which = groupedColumns(make("select"));
       which.value = filter.column;
-      which.setAttribute("aria-label", "column");
+      which.setAttribute("aria-label", say("column"));
       which.addEventListener("change", () => {
         const column = +which.value;
         state.filters[f] = { column, op: operators(columns[column])[0][0], value: "" };
         showFilters(); select();
       });
       const how = choice(operators(columns[filter.column]), filter.op);
-      how.setAttribute("aria-label", "comparison");
+      how.setAttribute("aria-label", say("comparison"));
       how.addEventListener("change", () => { filter.op = how.value; showFilters(); select(); });
-      const remove = make("button", "Remove");
+      const remove = make("button", say("Remove"));
       remove.type = "button";
-      remove.setAttribute("aria-label", "Remove filter on " + columns[filter.column].label);
+      remove.setAttribute("aria-label", say("Remove filter on {1}", columns[filter.column].label));
       remove.addEventListener("click", () => { state.filters.splice(f, 1); showFilters(); select(); });
       const value = valueInput(filter);
       item.append(which, how, ...(value ? [value, columns[filter.column].kind === "share" ? "%" : unit(columns[filter.column])] : []), remove);
@@ -388,7 +391,7 @@
       state.sort = place.get(question.sort); state.down = question.down;
     } else { state.sort = place.get(data.sort) ?? 0; state.down = true; }
     $("sort").value = state.sort;
-    $("direction").textContent = state.down ? "descending" : "ascending";
+    $("direction").textContent = state.down ? say("descending") : say("ascending");
     showFilters(); select();
   };
   // a spreadsheet takes a text that begins with one of these for a formula

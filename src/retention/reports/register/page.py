@@ -10,15 +10,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from functools import cache
+import re
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup, escape
 
 from retention.analyses import CustomerRegister, Field, Question
 from retention.errors import GateError
+from retention.wording import Phrases, phrases_in
 
 __all__ = ["render_register"]
 
@@ -28,7 +31,12 @@ _LARGE = 10_000  # beyond it a sheet holds a year of months and three events
 
 
 def render_register(
-    register: CustomerRegister, *, title: str, made_with: str = "", role: str = "manager"
+    register: CustomerRegister,
+    *,
+    title: str,
+    made_with: str = "",
+    role: str = "manager",
+    phrases: Phrases | None = None,
 ) -> str:
     """Return the page of a register.
 
@@ -42,6 +50,8 @@ def render_register(
         Last line of the page.
     role : str
         ``manager`` sees everything; ``analyst`` a page in which names were never written.
+    phrases : Phrases, optional
+        The language of the page; English if left out.
 
     Returns
     -------
@@ -57,19 +67,20 @@ def render_register(
     """
     from .published import for_role
 
-    seen = for_role(register, role)
+    seen, phrases = for_role(register, role), phrases or phrases_in("en")
     script = _text("page.js")
     page = _environment().get_template("page.html").render(
-        lang="en",
+        lang="zh-CN" if phrases.lang == "zh" else phrases.lang,
+        say=partial(_say, phrases),
         title=title,
         css=_text("page.css").rstrip(),
         script=script,
         script_hash=_hash(script),
-        facts=_facts(seen),
-        cautions=_cautions(seen),
+        facts=phrases(_facts(seen)),
+        cautions=[phrases(text) for text in _cautions(seen)],
         count=f"{len(seen.customers):,}",
-        data=_json(_data(seen, title)),
-        sheets=_json(_sheets(seen)),
+        data=_json(_data(seen, phrases) | _texts(script, phrases)),
+        sheets=_json(_sheets(seen, phrases)),
         footer=made_with,
     )  # fmt: skip
     _check(page, script)
@@ -130,19 +141,39 @@ def _cautions(register: CustomerRegister) -> list[str]:
     return found
 
 
-def _data(register: CustomerRegister, title: str) -> dict[str, Any]:
+def _say(phrases: Phrases, text: str, *values: Any) -> Any:
+    """Return a text of the frame in the language, its holes filled; values are escaped."""
+    said = str(escape(phrases(text)))
+    for place, value in enumerate(values, start=1):
+        said = said.replace(f"{{{place}}}", str(escape(value)))
+    return Markup(said)  # noqa: S704 - every part was escaped
+
+
+def _texts(script: str, phrases: Phrases) -> dict[str, Any]:
+    """Return the texts of the script in another language than English."""
+    if phrases.lang == "en":
+        return {}
+    spoken = dict.fromkeys(re.findall(r'say\("([^"]+)"', script))
+    return {"texts": {text: phrases(text) for text in spoken}}
+
+
+def _data(register: CustomerRegister, phrases: Phrases) -> dict[str, Any]:
     table = register.customers
     fields = register.fields
     values = [
-        _column(pd.Series(table.index) if field.name == "customer_id" else table[field.name], field)
+        _column(
+            pd.Series(table.index) if field.name == "customer_id" else table[field.name],
+            field,
+            phrases,
+        )
         for field in fields
     ]
     has_value = "value" in table
     return {
         "currency": register.currency,
         "total": "value" if has_value else "",
-        "columns": [_field(field, register.unit) for field in fields],
-        "questions": [_question(q, [str(c) for c in table]) for q in register.questions],
+        "columns": [_field(field, register.unit, phrases) for field in fields],
+        "questions": [_question(q, [str(c) for c in table], phrases) for q in register.questions],
         "data": {
             "count": len(table),
             "sort": "value" if has_value else "customer_id",
@@ -152,20 +183,22 @@ def _data(register: CustomerRegister, title: str) -> dict[str, Any]:
     }
 
 
-def _field(field: Field, tenure_unit: str) -> dict[str, Any]:
+def _field(field: Field, tenure_unit: str, phrases: Phrases) -> dict[str, Any]:
     unit = tenure_unit if field.unit == "units" else field.unit
     return {
-        "name": field.name, "label": field.label, "kind": field.kind, "group": field.group,
-        "unit": unit, "about": field.about, "shown": field.shown, "wide": field.wide,
+        "name": field.name, "label": phrases(field.label), "kind": field.kind,
+        "group": phrases(field.group),
+        "unit": phrases.unit(unit), "about": phrases(field.about), "shown": field.shown,
+        "wide": field.wide,
     }  # fmt: skip
 
 
-def _question(question: Question, columns: list[str]) -> dict[str, Any]:
+def _question(question: Question, columns: list[str], phrases: Phrases) -> dict[str, Any]:
     conditions = question.conditions(columns) or ()
     return {
         "name": question.name,
-        "title": question.title,
-        "why": question.why,
+        "title": phrases(question.title),
+        "why": phrases(question.why),
         "where": [{"column": c.column, "op": c.op, "value": c.value} for c in conditions],
         "sort": question.sort,
         "down": question.down,
@@ -173,12 +206,19 @@ def _question(question: Question, columns: list[str]) -> dict[str, Any]:
     }
 
 
-def _column(values: pd.Series, field: Field) -> Any:
-    """Return a column as the page holds it: text by dictionary, days since 1970, numbers."""
+def _column(values: pd.Series, field: Field, phrases: Phrases) -> Any:
+    """Return a column as the page holds it: text by dictionary, days since 1970, numbers.
+
+    In another language than English a dictionary has its words in that language besides; names and
+    keys stay as they are, and filters know both.
+    """
     if field.kind == "text":
         texts = values.astype("str") if not isinstance(values.dtype, pd.StringDtype) else values
         codes, words = pd.factorize(texts.where(values.notna()))
-        return {"d": [str(word) for word in words], "i": codes.tolist()}
+        column: dict[str, Any] = {"d": [str(word) for word in words], "i": codes.tolist()}
+        if phrases.lang != "en" and not field.personal and field.name != "customer_id":
+            column["s"] = [phrases(str(word)) for word in words]
+        return column
     if field.kind == "date":
         days = pd.to_datetime(values).to_numpy().astype("datetime64[D]")
         known = ~np.isnat(days)
@@ -195,7 +235,7 @@ def _number(x: float) -> float | int | None:
     return int(x) if x == int(x) else x
 
 
-def _sheets(register: CustomerRegister) -> dict[str, Any]:
+def _sheets(register: CustomerRegister, phrases: Phrases) -> dict[str, Any]:
     """Return what only a customer's sheet shows; the page reads it when the first is opened."""
     index, large = register.customers.index, len(register.customers) > _LARGE
     months = register.months.iloc[:, -12:] if large else register.months
@@ -208,11 +248,11 @@ def _sheets(register: CustomerRegister) -> dict[str, Any]:
     return {
         "months": [str(month) for month in months],
         "revenue": revenue,
-        "events": _events(register, 3 if large else 6),
+        "events": _events(register, 3 if large else 6, phrases),
     }
 
 
-def _events(register: CustomerRegister, top: int) -> list[list[str]]:
+def _events(register: CustomerRegister, top: int, phrases: Phrases) -> list[list[str]]:
     place = {customer: i for i, customer in enumerate(register.customers.index)}
     lines: list[list[str]] = [[] for _ in place]
     events = register.events
@@ -223,5 +263,5 @@ def _events(register: CustomerRegister, top: int) -> list[list[str]]:
             continue
         money = "" if amount != amount else f"{amount:,.2f} {register.currency}"
         words = "" if words != words else " ".join(str(words).split())
-        mine.append(f"{day:%Y-%m-%d}\t{kind}\t{words}\t{money}")
+        mine.append(f"{day:%Y-%m-%d}\t{phrases(kind)}\t{phrases(words)}\t{money}")
     return lines

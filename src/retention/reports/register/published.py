@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from retention.analyses import CustomerRegister, customer_register, register_joi
 from retention.datasets import read_tables
 from retention.errors import ParameterError
 from retention.project import ROLES, Project
+from retention.reports.translating import named_for
+from retention.reports.wording import Words, words_in
 from retention.window import Period
 
 from .page import render_register
@@ -82,7 +85,13 @@ def has_register(project: Project) -> bool:
     return "customers" in project.tables
 
 
-def write_register(project: Project, period: Period, folder: Path, *, made_with: str = "") -> bool:
+def _named(words: Words, period: Period) -> str:
+    return str(period) if words.lang == "en" else words.period(period)
+
+
+def write_register(
+    project: Project, period: Period, folder: Path, *, made_with: Mapping[str, str] | None = None
+) -> bool:
     """Write the page and the table of the register into a report that is being made.
 
     Parameters
@@ -93,8 +102,9 @@ def write_register(project: Project, period: Period, folder: Path, *, made_with:
         Of the report.
     folder : Path
         The report in hand.
-    made_with : str
-        Last line of the page.
+    made_with : mapping of str to str, optional
+        Last line of the page, by language, the first one first: there is a page in each. English
+        alone if left out.
 
     Returns
     -------
@@ -104,10 +114,21 @@ def write_register(project: Project, period: Period, folder: Path, *, made_with:
     if not has_register(project):
         return False
     register = read_register(project, period)
-    title = f"Customers: {project.report.get('title') or project.name}, {period}"
-    role = project.privacy.role
-    page = render_register(register, title=title, made_with=made_with, role=role)
-    (folder / PAGE).write_text(page, encoding="utf-8")
+    company, role = project.report.get("title") or project.name, project.privacy.role
+    languages = made_with or {"en": ""}
+    for lang, last_line in languages.items():
+        words = words_in(lang, project.root)
+        page = render_register(
+            register,
+            title=words(
+                "register_title", company=words.phrases(company), period=_named(words, period)
+            ),
+            made_with=last_line,
+            role=role,
+            phrases=words.phrases,
+        )
+        name = named_for(PAGE, lang, next(iter(languages)))
+        (folder / name).write_text(page, encoding="utf-8")
     table = register_csv(for_role(register, role))
     (folder / TABLE).write_text(table, encoding="utf-8", newline="")
     return True

@@ -1,0 +1,5 @@
+"""Sentences of analyses, exhibits and notebooks in other languages than English."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
