@@ -1,11 +1,15 @@
 """The tables of a company as known at a cutoff."""
 
 from datetime import date
+from decimal import Decimal
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from retention.engine import Tables
+from retention.engine.embedded import frame_of
 from retention.errors import MissingTableError, ParameterError, SchemaError
 from retention.window import Window
 
@@ -135,3 +139,40 @@ def test_a_reference_must_be_found():
     frames["contracts"].loc[0, "customer_id"] = "ghost"
     with pytest.raises(SchemaError, match=r"not among the customers.*ghost"):
         Tables.from_frames(frames, window=WINDOW)
+
+
+@pytest.mark.parametrize("cents", [[5555, -1, 0, None, 10**14 + 1], [10**17 + 1, None, -5555]])
+def test_money_comes_back_as_the_nearest_float(cents):
+    values = [None if c is None else Decimal(c).scaleb(-2) for c in cents]
+    money = pa.array([Decimal(0), *values], pa.decimal128(38, 2))[1:]  # a slice has an offset
+    got = frame_of(pa.table({"money": money}))["money"]
+    wanted = [float("nan") if v is None else float(v) for v in values]
+    whole = max(c for c in cents if c is not None) < 2**53
+    np.testing.assert_allclose(got, wanted, rtol=0 if whole else 1e-15, atol=0)
+
+
+def test_overlapping_contracts_are_a_warning():
+    rows = [
+        ("a", "2024-01-01", "2024-03-01", "x"),
+        ("a", "2024-03-01", None, "x"),  # adjoins
+        ("b", "2024-01-01", None, "x"),
+        ("b", "2024-02-01", "2024-02-15", "x"),  # within the first
+        ("b", "2024-04-01", "2024-04-15", "x"),  # within the first too, not only the one before
+        ("b", "2024-02-01", None, "y"),  # another product
+    ]
+    names = ["customer_id", "started_on", "ended_on", "product"]
+    frame = pd.DataFrame(rows, columns=names)
+    customers = pd.DataFrame({"customer_id": ["a", "b"], "acquired_on": ["2024-01-01"] * 2})
+
+    def found(contracts):
+        tables = Tables.from_frames({"customers": customers, "contracts": contracts}, window=WINDOW)
+        check = tables.check.tables["contracts"]
+        assert check.used == len(contracts)
+        return {(f.rule, f.severity, f.rows, f.ids) for f in check.faults}
+
+    assert found(frame) == {("overlaps", "warning", 2, ("b", "b"))}
+    assert found(frame.iloc[:3]) == set()
+    # of one product, or not said which: they overlap
+    alone = frame[frame["started_on"] != "2024-02-01"].drop(columns="product")
+    assert found(alone) == {("overlaps", "warning", 1, ("b",))}
+    assert found(frame.drop(columns=["ended_on"]).iloc[:3]) == set()

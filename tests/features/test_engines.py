@@ -119,6 +119,8 @@ path = "orders.parquet"
 customer_id = "客户"
 [tables.wallet]
 path = "wallet.parquet"
+[tables.contracts]
+path = "contracts.parquet"
 """
 
 
@@ -159,6 +161,13 @@ def test_the_checks_find_the_same_in_spark(tmp_path, spark, monkeypatch):
             "category_spend": [2.0, 1.0, 3.0],
         }
     ).to_parquet(tmp_path / "wallet.parquet")
+    pd.DataFrame(
+        {
+            "customer_id": ["a", "a", "b"],
+            "started_on": ["2024-01-01", "2024-02-01", "2024-02-01"],
+            "ended_on": ["2024-03-01", None, None],
+        }
+    ).to_parquet(tmp_path / "contracts.parquet")
     found, rows = {}, {}
     for name in ("duckdb", "spark"):
         (tmp_path / "retention.toml").write_text(PROJECT.format(engine=name), encoding="utf-8")
@@ -182,6 +191,7 @@ def test_the_checks_find_the_same_in_spark(tmp_path, spark, monkeypatch):
         "amount_present",
         "period_is_period",
         "own_within_category",
+        "overlaps",
     }
     for ours, theirs in zip(rows["duckdb"], rows["spark"], strict=True):
         pd.testing.assert_frame_equal(ours, theirs)

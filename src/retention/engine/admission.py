@@ -14,6 +14,7 @@ from retention.window import Unit
 
 from .checks import Fault, TableCheck, check_table
 from .embedded import Embedded
+from .overlaps import overlap_fault
 from .staging import Staging, stage
 from .text import identifier, literal
 
@@ -149,6 +150,8 @@ def examine(
     check, good, bad = check_table(
         engine, schema, staging, data_cutoff=rules.data_cutoff, checked=admitted
     )
+    if overlaps := overlap_fault(engine, schema, good, staging.present, check.rows):
+        check = replace(check, faults=(*check.faults, overlaps))
     check = _with_unreadable(check, unreadable)
     columns = _columns(staging)
     return Admission(

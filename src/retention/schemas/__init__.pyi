@@ -9,6 +9,7 @@ from .inputs import BONDS as BONDS
 from .inputs import CHANNELS as CHANNELS
 from .inputs import DEPTHS as DEPTHS
 from .inputs import INPUT_TABLES as INPUT_TABLES
+from .tables import Apart as Apart
 from .tables import Column as Column
 from .tables import Kind as Kind
 from .tables import Reference as Reference

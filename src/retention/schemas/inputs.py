@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 
-from .tables import Column, Reference, Rule, TableSchema
+from .tables import Apart, Column, Reference, Rule, TableSchema
 
 __all__ = ["BONDS", "CHANNELS", "DEPTHS", "INPUT_TABLES"]
 
@@ -80,6 +80,14 @@ _CONTRACTS = TableSchema(
     references=(_TO_CUSTOMER,),
     rules=(_order("started_on", "ended_on"),),
     dated="started_on",
+    apart=Apart(
+        per=("customer_id", "product"),
+        start="started_on",
+        end="ended_on",
+        sentence="contract begins before an earlier one of the customer for the product had ended",
+        remedy="end the old contract where a new one replaces it, or name products that run "
+        "beside each other; they are one stay either way, but both are billed",
+    ),
 )
 
 _ORDERS = TableSchema(

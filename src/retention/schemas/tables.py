@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from retention.errors import ParameterError
 
-__all__ = ["KINDS", "Column", "Kind", "Reference", "Rule", "Severity", "TableSchema"]
+__all__ = ["KINDS", "Apart", "Column", "Kind", "Reference", "Rule", "Severity", "TableSchema"]
 
 Kind = Literal["text", "date", "money", "number", "integer", "boolean", "period"]
 Severity = Literal["error", "warning"]
@@ -133,6 +133,27 @@ class Reference:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Apart:
+    """Rows that run from a day to a day should not overlap; where they do, a warning says so.
+
+    Parameters
+    ----------
+    per : tuple of str
+        Rows that agree in these columns are compared.
+    start, end : str
+        First day of the row, and first day after it; empty while it runs.
+    sentence, remedy : str
+        What is wrong where they overlap; what the analyst can do.
+    """
+
+    per: tuple[str, ...]
+    start: str
+    end: str
+    sentence: str
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableSchema:
     """One input table.
 
@@ -152,6 +173,8 @@ class TableSchema:
         What each row must satisfy beyond the types and ranges of its columns.
     dated : str
         The column whose date says when the row became known.
+    apart : Apart or None
+        Which rows should not overlap in time.
     """
 
     name: str
@@ -161,6 +184,7 @@ class TableSchema:
     references: tuple[Reference, ...] = ()
     rules: tuple[Rule, ...] = ()
     dated: str = ""
+    apart: Apart | None = None
     _by_name: Mapping[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
