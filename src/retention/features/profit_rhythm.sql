@@ -33,12 +33,13 @@ blocks as (
     customer_id,
     cast(floor((datediff('day', day, {{ window.last_day | literal }})) / {{ days }}) as integer)
       as block,
-    cast(sum(margin - cost) as double) as profit,
-    cast(sum(revenue) as double) as revenue,
-    cast(sum(cost) as double) as cost
+    cast(sum(margin - cost) as decimal(18, 2)) as profit,
+    sum(revenue) as revenue,
+    sum(cost) as cost
   from entries
   group by customer_id, block
 )
+-- sums of decimals are the same in whatever order the rows come
 select
   customer_id,
   sum(profit) as profit_sum,
