@@ -90,7 +90,8 @@ for name, parts in said.items():
     for part, value in parts.items():
         held = isinstance(value, (pd.DataFrame, pd.Series))
         digest.update(f"{name} {part} {list(getattr(value, 'columns', []))}".encode())
-        digest.update(pd.util.hash_pandas_object(value).to_numpy() if held else repr(value).encode())
+        rows = pd.util.hash_pandas_object(value).to_numpy() if held else repr(value).encode()
+        digest.update(rows)
 print(len(said), len(refused), digest.hexdigest())
 '''
 
