@@ -8,6 +8,7 @@ from .company import survey_items as survey_items
 from .company import write_company as write_company
 from .examples import EXAMPLES as EXAMPLES
 from .examples import lay_out_example as lay_out_example
+from .last_actions import read_last_actions as read_last_actions
 from .proposal import propose_tables as propose_tables
 from .published import PUBLISHED as PUBLISHED
 from .published import Published as Published

@@ -65,7 +65,7 @@ def read_tables(project: Project, period: str | Period | None = None) -> Tables:
     ParameterError
         If the period had not ended at the data cutoff, or ends before the observation begins.
     """
-    window = _window(project, _period(project, period))
+    window = _window(project, period_of(project, period))
     base = _base(project)
     base.check.raise_for_fatal()
     return Tables(
@@ -94,7 +94,8 @@ def _base(project: Project) -> Base:
     return _Reader(project).base()
 
 
-def _period(project: Project, period: str | Period | None) -> Period:
+def period_of(project: Project, period: str | Period | None) -> Period:
+    """Return the period that is asked for: by default the latest closed before the data cutoff."""
     if isinstance(period, Period):
         return period
     if period:

@@ -12,11 +12,12 @@ _FIRST = 5
 
 
 def table_actions(answer: Actions) -> pd.DataFrame:
-    """Return one row an action: what, for whom, worth, why, and where it comes from."""
+    """Return one row an action: what, for whom, worth, cost, why, and where it comes from."""
     rows = [
         {
             "what to do": action.what,
             "worth within a year": action.worth,
+            "cost": action.cost,
             "why": action.why,
             "first customers": ", ".join(action.customers[:_FIRST]),
             "see": action.source.replace("_", " "),
@@ -27,5 +28,17 @@ def table_actions(answer: Actions) -> pd.DataFrame:
 
 
 def table_actions_since(answer: Actions) -> pd.DataFrame:
-    """Return what became of the customers whom the last period's list named first."""
-    return answer.since_last.rename(columns=lambda name: str(name).replace("_", " "))
+    """Return what became of the last list: reached, left, and whether it is still advised."""
+    table = answer.since_last.copy()
+    for name in ("named", "reached", "left", "left_reached", "left_not_reached"):
+        table[name] = [_count(x) for x in table[name]]
+    table["expected_to_leave"] = [_count(x, 1) for x in table["expected_to_leave"]]
+    for name in ("worth_then", "worth_now"):
+        table[name] = ["" if pd.isna(x) else f"{x:,.0f} {answer.currency}" for x in table[name]]
+    table.index = pd.RangeIndex(1, len(table) + 1, name="rank then")
+    names = {"left_reached": "left, reached", "left_not_reached": "left, not reached"}
+    return table.rename(columns=names).rename(columns=lambda name: str(name).replace("_", " "))
+
+
+def _count(value: float, digits: int = 0) -> str:
+    return "" if pd.isna(value) else f"{value:,.{digits}f}"

@@ -40,7 +40,7 @@ def observed(
     spec = DoublyRobust(covariates=covariates, groups=groups, overlap=0.005, cluster="index")
     share = spec.fit(full.assign(outcome=full["retained"].astype(float)))
     curve = WeightedSurvival(
-        horizon=horizon, covariates=covariates, groups=groups, replicates=max(20, replicates // 4),
+        horizon=horizon, covariates=covariates, groups=groups, replicates=max(2, replicates // 4),
         level=level,
     ).fit(trials[["entry", "duration", "event", "treated", *covariates, *groups]], rng)  # fmt: skip
     n, events = share.n_treated + share.n_untreated, int((~full["retained"]).sum())
