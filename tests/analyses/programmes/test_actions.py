@@ -215,7 +215,7 @@ def test_without_a_kept_list_it_is_made_from_what_was_known_then(company):
 def test_tables_and_words(answer):
     assert len(table_actions(answer)) == len(answer.ranked)
     shown = table_actions_since(answer)
-    assert {"expected to leave", "left, reached", "worth now"} <= set(shown)
+    assert {"reached", "left, reached", "worth now"} <= set(shown)
     assert answer.headline().startswith("First: ")
     nothing = replace(answer, ranked=())
     assert "No analysis names anything" in nothing.headline()

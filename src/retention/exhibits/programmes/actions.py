@@ -16,7 +16,7 @@ def table_actions(answer: Actions) -> pd.DataFrame:
     rows = [
         {
             "what to do": action.what,
-            "worth within a year": action.worth,
+            "worth": action.worth,
             "cost": action.cost,
             "why": action.why,
             "first customers": ", ".join(action.customers[:_FIRST]),
@@ -35,6 +35,7 @@ def table_actions_since(answer: Actions) -> pd.DataFrame:
     table["expected_to_leave"] = [_count(x, 1) for x in table["expected_to_leave"]]
     for name in ("worth_then", "worth_now"):
         table[name] = ["" if pd.isna(x) else f"{x:,.0f} {answer.currency}" for x in table[name]]
+    table = table.loc[:, [bool((table[name] != "").any()) for name in table]]
     table.index = pd.RangeIndex(1, len(table) + 1, name="rank then")
     names = {"left_reached": "left, reached", "left_not_reached": "left, not reached"}
     return table.rename(columns=names).rename(columns=lambda name: str(name).replace("_", " "))

@@ -74,7 +74,7 @@ class Actions:
         if not self.ranked:
             return "No analysis names anything to do: see what each of them is short of."
         first = self.ranked[0]
-        worth = f"worth {first.worth} within a year" if first.worth.shown else (
+        worth = f"worth {first.worth}" if first.worth.shown else (
             f"its worth is {first.worth}"
         )  # fmt: skip
         surely = sum(a.sure > 0 for a in self.ranked)
