@@ -7,7 +7,7 @@ so frequency, recency and T are whole numbers, and so are the periods ahead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from retention.errors import ParameterError, SchemaError
 from retention.models.beta_expectation import beta_nodes
 from retention.models.maximum_likelihood import Bound
 from retention.models.purchase_model import PurchaseFit, PurchaseModel
-from retention.models.purchase_rows import Array, PurchaseRows
+from retention.models.purchase_rows import Array, Codes, PurchaseRows
 from retention.models.rising_factorial import log_rising
 
 _LOW, _HIGH = float(np.log(1e-3)), float(np.log(1e6))
@@ -77,9 +77,9 @@ class BetaBinomialLikelihood:
         """Customers a row stands for."""
         return self.data.weights
 
-    def thinned(self, step: int) -> BetaBinomialLikelihood:
-        """Return every `step`-th row."""
-        return BetaBinomialLikelihood(self.data.take(slice(None, None, step)))
+    def some(self, which: Codes, weights: Array) -> BetaBinomialLikelihood:
+        """Return some of the rows, with other weights."""
+        return BetaBinomialLikelihood(replace(self.data.take(which), weights=weights))
 
     def rows(self, theta: Array) -> tuple[Array, Array]:
         """Return the log-likelihood (n,) and the score (n, 4) of each row."""

@@ -21,7 +21,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ Codes = NDArray[np.integer[Any]]
 ByGroup = Callable[[Codes, Codes, Array, Array, Array], Array]
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
+BLOCK = 8192  # rows whose scores are worked out at a time: they stay in the cache
 
 LOG_MOST = float(np.log(1e6))
 
@@ -129,56 +130,86 @@ class BetaGeometricLikelihood:
         """Customers a row stands for."""
         return self.data.weights
 
-    def thinned(self, step: int) -> BetaGeometricLikelihood:
-        """Return every `step`-th row."""
-        return BetaGeometricLikelihood(
-            self.data.take(slice(None, None, step)), self.k, self.at_zero
-        )
+    def some(self, which: Codes, weights: Array) -> BetaGeometricLikelihood:
+        """Return some of the rows, with other weights."""
+        data = replace(self.data.take(which), weights=weights)
+        return BetaGeometricLikelihood(data, self.k, self.at_zero)
 
     def rows(self, theta: Array) -> tuple[Array, Array]:
         """Return the log-likelihood (n,) and the score (n, p) of each row."""
-        d, k = self.data, self.k
-        s = shapes_of(theta, d, k, self.at_zero)
-        count = k * d.x
-        shape, stay = s.r + count, d.x + self.at_zero
-        rise, rise_r = log_rising(s.r, count)
-        kept_b, kept_b_slope = log_rising(s.b, stay)
-        kept_k, kept_k_slope = log_rising(float(np.exp(theta[3])), stay)
-        end, last = s.alpha + d.T, s.alpha + d.t_x
-        gap, tail = np.log(end / last), np.log1p(d.T / s.alpha)
-        may_stop = stay > 0
-        drop = np.maximum(s.b + stay - 1, 1e-300)
-        log_dead = np.where(may_stop, np.log(s.a) - np.log(drop) + shape * gap, -np.inf)
-        nothing: Array = np.zeros(1)
-        if k == 1:
-            log_alive = alive_r = phase = nothing
-        else:
-            table, alive_r, phase = log_phases(shape, (d.T - d.t_x) / end, k)
-            log_alive = np.logaddexp.reduce(table, axis=1)
-        total = np.logaddexp(log_alive, log_dead)
-        dead = np.exp(log_dead - total)
-        value = rise - count * np.log(s.alpha) - shape * tail + kept_b - kept_k + total
+        d, kappa = self.data, float(np.exp(theta[3]))
+        plain = d.dropout_z.shape[1] == 0
+        table: list[Array] = []
+        if plain:
+            alike = shapes_of(theta, PurchaseRows.empty(), self.k, self.at_zero)
+            table = _by_count(alike, kappa, np.arange(int(d.x.max(initial=0)) + 1))
+        value = np.empty(d.size)
+        score = np.empty((4 + d.purchase_z.shape[1] + d.dropout_z.shape[1], d.size))
+        for begin in range(0, d.size, BLOCK):
+            cut = slice(begin, begin + BLOCK)
+            part = d.take(cut)
+            s = shapes_of(theta, part, self.k, self.at_zero)
+            known = [column[part.x] for column in table] if plain else _by_count(s, kappa, part.x)
+            value[cut] = _row_scores(s, part, known, score[:, cut])
+        return value, score.T
 
-        by_r = rise_r - tail + (1 - dead) * alive_r + dead * gap
-        by_log_alpha = (
-            -count
-            + shape * d.T / end
-            + dead * shape * s.alpha * (1 / end - 1 / last)
-            - (1 - dead) * phase * s.alpha / end
-        )
-        b_by_b = s.b * (kept_b_slope - np.where(may_stop, dead / drop, 0.0))
-        share = s.a / (s.a + s.b)
-        by_odds = (1 - share) * dead - share * b_by_b
-        by_kappa = dead + b_by_b - (s.a + s.b) * kept_k_slope
-        score = np.empty((d.size, 4 + d.purchase_z.shape[1] + d.dropout_z.shape[1]))
-        score[:, 0] = s.r * by_r + by_log_alpha
-        score[:, 1] = -by_log_alpha
-        score[:, 2] = by_odds
-        score[:, 3] = by_kappa
-        cut = 4 + d.purchase_z.shape[1]
-        score[:, 4:cut] = -by_log_alpha[:, None] * d.purchase_z
-        score[:, cut:] = by_odds[:, None] * d.dropout_z
-        return value, score
+
+def _by_count(s: Shapes, kappa: float, x: Codes) -> list[Array]:
+    """Return all that depends on the number of purchases alone, each of the shape of `x`.
+
+    The log-likelihood and its slope by r, the log-odds of having stopped at the last purchase, and
+    the slopes by the odds and by log kappa: what is multiplied by the chance of having stopped, and
+    the rest.
+    """
+    stay = x + s.at_zero
+    rise, rise_r = log_rising(s.r, s.k * x)
+    kept_b, slope_b = log_rising(s.b, stay)
+    kept_kappa, slope_kappa = log_rising(kappa, stay)
+    drop = np.maximum(s.b + stay - 1, 1e-300)
+    ratio = np.where(stay > 0, s.b / drop, 0.0)
+    log_odds = np.where(stay > 0, np.log(s.a) - np.log(drop), -np.inf)
+    share = s.a / (s.a + s.b)
+    return [
+        rise + kept_b - kept_kappa,
+        rise_r,
+        log_odds,
+        1 - share + share * ratio,
+        -share * s.b * slope_b,
+        1 - ratio,
+        s.b * slope_b - (s.a + s.b) * slope_kappa,
+    ]
+
+
+def _row_scores(s: Shapes, d: PurchaseRows, by_count: list[Array], score: Array) -> Array:
+    """Return the log-likelihood of some rows, and write their score (p, n) in place."""
+    known, rise_r, log_odds, odds_dead, odds_rest, kappa_dead, kappa_rest = by_count
+    count = s.k * d.x.astype(float)
+    shape = s.r + count
+    end, last = s.alpha + d.T, s.alpha + d.t_x
+    gap, tail = np.log(end / last), np.log1p(d.T / s.alpha)
+    log_dead = log_odds + shape * gap
+    alive_r: Array | float = 0.0
+    phase: Array | float = 0.0
+    if s.k > 1:
+        table, alive_r, phase = log_phases(shape, (d.T - d.t_x) / end, s.k)
+        log_alive = np.logaddexp.reduce(table, axis=1)
+        known, log_dead = known + log_alive, log_dead - log_alive
+    small = np.exp(-np.abs(log_dead))
+    dead = np.where(log_dead > 0, 1.0, small) / (1 + small)
+    total = np.maximum(log_dead, 0.0) + np.log1p(small)
+    near = s.alpha / end
+    by_log_alpha = shape * (1 - near + dead * (near - s.alpha / last)) - count
+    if s.k > 1:
+        by_log_alpha -= (1 - dead) * phase * near
+    by_odds = dead * odds_dead + odds_rest
+    score[0] = s.r * (rise_r - tail + (1 - dead) * alive_r + dead * gap) + by_log_alpha
+    score[1] = -by_log_alpha
+    score[2] = by_odds
+    score[3] = dead * kappa_dead + kappa_rest
+    cut = 4 + d.purchase_z.shape[1]
+    score[4:cut] = -by_log_alpha * d.purchase_z.T
+    score[cut:] = by_odds * d.dropout_z.T
+    return np.asarray(known - count * np.log(s.alpha) - shape * tail + total)
 
 
 def shapes_of(theta: Array, rows: PurchaseRows, k: int, at_zero: int) -> Shapes:

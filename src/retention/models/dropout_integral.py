@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating[Any]]
 
 DROP = 40.0
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)
-PLACES = (NODES + 1) / 2
+INTEGRAL_NODES = 20
+_POSITIONS, WEIGHTS = np.polynomial.legendre.leggauss(INTEGRAL_NODES)
+PLACES = (_POSITIONS + 1) / 2
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,13 @@ class DropoutIntegral:
 
 
 def dropout_integral(
-    shape: Array, alpha: Array | float, s: float, beta: Array | float, t_x: Array, T: Array
+    shape: Array,
+    alpha: Array | float,
+    s: float,
+    beta: Array | float,
+    t_x: Array,
+    T: Array,
+    work: Array | None = None,
 ) -> DropoutIntegral:
     """Integrate over the time of dropout, with the means that the score needs.
 
@@ -61,6 +68,8 @@ def dropout_integral(
         Shape of the distribution of dropout rates.
     t_x, T : ndarray, shape (n,)
         Tenure at the last purchase and at the cutoff.
+    work : ndarray, shape (5, nodes, n or more), optional
+        Memory to work in, for a caller who integrates block by block.
     """
     at_alpha, at_beta = alpha + t_x, beta + t_x
     alpha_less = np.broadcast_to(np.asarray(alpha <= beta), t_x.shape)
@@ -71,22 +80,25 @@ def dropout_integral(
     ratio = less / more
     reach = _reach(np.log1p((T - t_x) / less), near, far, ratio)
 
-    y = reach[:, None] * PLACES
-    grown = np.expm1(y)
-    far_grown = ratio[:, None] * grown
-    log_far = np.log1p(far_grown)
-    y *= -near[:, None]
-    y -= far[:, None] * log_far
-    density = np.exp(y, out=y)
-    total = density @ WEIGHTS
+    # one line a node, so that every operation runs along the rows, in memory taken once
+    room = np.empty((5, INTEGRAL_NODES, t_x.size)) if work is None else work[:, :, : t_x.size]
+    density, grown, far_grown, log_far, spare = room
+    np.multiply(PLACES[:, None], reach, out=density)
+    np.expm1(density, out=grown)
+    np.multiply(ratio, grown, out=far_grown)
+    np.log1p(far_grown, out=log_far)
+    density *= -near
+    density -= np.multiply(far, log_far, out=spare)
+    np.exp(density, out=density)
+    density *= WEIGHTS[:, None]
+    total = density.sum(axis=0)
     share = 1 / np.where(total > 0, total, 1.0)
-    mean_y = (density @ (WEIGHTS * PLACES)) * share * reach
-    density *= WEIGHTS
-    mean_far = np.einsum("ij,ij->i", density, log_far) * share
+    mean_y = (PLACES @ density) * share * reach
+    mean_far = np.multiply(density, log_far, out=spare).sum(axis=0) * share
     grown += 1
     far_grown += 1
-    near_inverse = np.einsum("ij,ij->i", density, 1 / grown) * share / less
-    far_inverse = np.einsum("ij,ij->i", density, 1 / far_grown) * share / more
+    near_inverse = np.divide(density, grown, out=spare).sum(axis=0) * share / less
+    far_inverse = np.divide(density, far_grown, out=spare).sum(axis=0) * share / more
     with np.errstate(divide="ignore"):
         log_value = np.log(total * reach / 2) + np.log(s)
     log_value = log_value + np.where(alpha_less, np.log(ratio), 0.0)
@@ -101,11 +113,19 @@ def dropout_integral(
 
 def _reach(whole: Array, near: Array, far: Array, ratio: Array) -> Array:
     """Return how far in y to go: to T, or to where the integrand has fallen by e**-DROP."""
-    y = whole
+    grown = np.log1p(ratio * np.expm1(whole))
+    grown *= far
+    grown += near * whole
+    beyond = np.flatnonzero(grown > DROP)
+    if not beyond.size:
+        return whole
+    y, near, far, ratio = whole[beyond], near[beyond], far[beyond], ratio[beyond]
     for _ in range(5):
         # the exponent is convex in y, so Newton steps from the right never undershoot
         grown = ratio * np.expm1(y)
         excess = near * y + far * np.log1p(grown) - DROP
         slope = near + far * (grown + ratio) / (1 + grown)
         y = np.where(excess > 0, y - excess / np.where(slope > 0, slope, 1.0), y)
-    return y
+    reach = whole.copy()
+    reach[beyond] = y
+    return reach

@@ -16,7 +16,7 @@ from scipy.special import gammaln, psi
 from retention.errors import NotEnoughDataError, ParameterError, SchemaError
 from retention.models.maximum_likelihood import Bound, Optimum, maximise
 from retention.models.purchase_model import finite, replicate_thetas
-from retention.models.purchase_rows import Array
+from retention.models.purchase_rows import Array, Codes
 from retention.schemas import check_rfm
 
 LEAST_Q = 1.01
@@ -48,10 +48,9 @@ class SpendLikelihood:
     z: Array
     weights: Array
 
-    def thinned(self, step: int) -> SpendLikelihood:
-        """Return every `step`-th row."""
-        part = slice(None, None, step)
-        return SpendLikelihood(self.x[part], self.z[part], self.weights[part])
+    def some(self, which: Codes, weights: Array) -> SpendLikelihood:
+        """Return some of the rows, with other weights."""
+        return SpendLikelihood(self.x[which], self.z[which], weights)
 
     def rows(self, theta: Array) -> tuple[Array, Array]:
         """Return the log-likelihood (n,) and the score (n, 3) of each customer."""

@@ -1,8 +1,8 @@
 """Maximum likelihood with a certificate: how well the optimum was found, and what it cannot tell.
 
 A likelihood here is a sum over weighted rows, each giving its log-likelihood and its score. Large
-tables are first searched on every n-th row and then polished by Newton steps on all of them, so
-that a million customers cost about ten passes.
+tables are first searched on a sample of their rows and then polished by Newton steps on all of
+them, so that a million customers cost about five passes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from retention.errors import ConvergenceError
 
 Array = NDArray[np.floating[Any]]
 
-THINNED_ROWS = 10_000
+THINNED_ROWS = 6_000
 CURVATURE_ROWS = 15_000  # rows that give standard errors to about a hundredth of themselves
+LARGE = 20_000  # tables of more rows are searched on a sample
 NEAR_BOUND = 8.0  # a parameter this close to its bound (in log units) is tried at the bound itself
 VAGUE = 2.0  # a standard error above this on a log scale: off by a factor of seven or more
 FLAT = 1e-3  # log-likelihood units that the data would have to give up for the bound: nothing
@@ -38,8 +39,8 @@ class RowLikelihood(Protocol):
         """Return the log-likelihood (n,) and the score (n, p) of each row."""
         ...
 
-    def thinned(self, step: int) -> RowLikelihood:
-        """Return every `step`-th row."""
+    def some(self, which: NDArray[np.intp], weights: Array) -> RowLikelihood:
+        """Return some of the rows, with other weights."""
         ...
 
 
@@ -189,6 +190,18 @@ def maximise(
     )
 
 
+def sample_rows(likelihood: RowLikelihood, most: int) -> RowLikelihood:
+    """Return about `most` rows that stand for all: heavy ones surely, light ones by their weight.
+
+    A row is taken with a chance in proportion to its weight, at even steps along the table, and
+    weighs more by what the chance was less than one. Nothing is drawn: the same rows every time.
+    """
+    weights = likelihood.weights
+    chance = np.minimum(1.0, weights * (most / weights.sum()))
+    which = np.flatnonzero(np.diff(np.floor(np.cumsum(chance) + 0.5), prepend=0.0) > 0)
+    return likelihood.some(which, weights[which] / chance[which])
+
+
 def _climb(
     likelihood: RowLikelihood,
     start: Array,
@@ -196,8 +209,8 @@ def _climb(
     max_iterations: int,
     held: NDArray[np.bool_] | None = None,
 ) -> Optimum:
-    step = len(likelihood.weights) // THINNED_ROWS
-    searched = likelihood.thinned(step) if step >= 3 else likelihood
+    quick = len(likelihood.weights) > LARGE
+    searched = sample_rows(likelihood, THINNED_ROWS) if quick else likelihood
     low = np.array([b.low for b in bounds])
     high = np.array([b.high for b in bounds])
     held = np.zeros(start.size, dtype=bool) if held is None else held
@@ -211,7 +224,7 @@ def _climb(
         ),
         options={"maxiter": max_iterations, "ftol": 1e-12, "gtol": 1e-6},
     )
-    return _polish(likelihood, np.clip(found.x, low, high), low, high, held, quick=step >= 3)
+    return _polish(likelihood, np.clip(found.x, low, high), low, high, held, quick=quick)
 
 
 def _polish(
@@ -222,8 +235,14 @@ def _polish(
     held: NDArray[np.bool_],
     quick: bool,
 ) -> Optimum:
-    """Newton steps with one Hessian for as long as it serves; the bounds hold."""
+    """Newton steps with one Hessian for as long as it serves; the bounds hold.
+
+    A large table takes its Hessian from a sample of its rows: steps and standard errors need no
+    more than two digits of it, and the steps correct it as they go.
+    """
     loss = _Loss(likelihood)
+    curve = _Loss(sample_rows(likelihood, CURVATURE_ROWS)) if quick else loss
+    curvature: Array = np.zeros((0, 0))
     value, gradient = loss(theta)
     inverse: Array = np.zeros((0, 0))
     free, condition, decrement = ~held, 1.0, np.inf
@@ -232,8 +251,9 @@ def _polish(
         now_free = ~held & ~((theta <= low) & (gradient > 0)) & ~((theta >= high) & (gradient < 0))
         if age > 6 or not np.array_equal(now_free, free):
             free, age = now_free, 0
-            known = gradient[free] if quick else None
-            inverse, condition = _inverse(loss.hessian(theta, free, known))
+            known = curve(theta)[1][free] if quick else None
+            curvature, condition = _inverse(curve.hessian(theta, free, known))
+            inverse = curvature
         step = -inverse @ gradient[free]
         decrement = float(-gradient[free] @ step) / 2 * loss.size
         enough = 1e-9 if quick else 1e-13 * max(1.0, loss.size * abs(value)) ** 0.5
@@ -249,11 +269,8 @@ def _polish(
             step, change = (theta - from_theta)[free], (gradient - from_gradient)[free]
             inverse = secant(inverse, step, change)
         age = age + 1 if better else 99
-    if quick and free.any():
-        part = _Loss(likelihood.thinned(max(1, len(likelihood.weights) // CURVATURE_ROWS)))
-        inverse, condition = _inverse(part.hessian(theta, free, part(theta)[1][free]))
     covariance = np.zeros((theta.size, theta.size))
-    covariance[np.ix_(free, free)] = inverse / loss.size
+    covariance[np.ix_(free, free)] = curvature / loss.size
     certificate = Certificate(
         gradient_norm=float(np.abs(gradient[free]).max(initial=0.0)),
         shortfall=max(0.0, decrement),

@@ -6,16 +6,16 @@ the mean dropout rate s / beta.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import betainc, expit
 
-from retention.models.dropout_integral import dropout_integral
+from retention.models.dropout_integral import INTEGRAL_NODES, dropout_integral
 from retention.models.maximum_likelihood import Bound
 from retention.models.purchase_model import PurchaseFit, PurchaseModel
-from retention.models.purchase_rows import Array, PurchaseRows, distinct
+from retention.models.purchase_rows import Array, Codes, PurchaseRows, distinct
 from retention.models.rising_factorial import log_rising
 
 LOG_MOST = float(np.log(1e6))
@@ -48,6 +48,7 @@ BOUNDS = [
 STARTS = [[0.0, 0.5, -0.5, 0.5], [-0.5, 1.5, 0.0, -1.0], [0.5, 0.0, 1.0, 0.0]]
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(64)
+BLOCK = 1024  # rows integrated at a time: their nodes stay in the cache
 
 
 @dataclass(frozen=True)
@@ -82,51 +83,57 @@ class ParetoLikelihood:
         """Customers a row stands for."""
         return self.data.weights
 
-    def thinned(self, step: int) -> ParetoLikelihood:
-        """Return every `step`-th row."""
-        return ParetoLikelihood(self.data.take(slice(None, None, step)))
+    def some(self, which: Codes, weights: Array) -> ParetoLikelihood:
+        """Return some of the rows, with other weights."""
+        return ParetoLikelihood(replace(self.data.take(which), weights=weights))
 
     def rows(self, theta: Array) -> tuple[Array, Array]:
         """Return the log-likelihood (n,) and the score (n, p) of each row."""
-        parts = [
-            self._some(theta, self.data.take(slice(begin, begin + 2048)))
-            for begin in range(0, self.data.size, 2048)
-        ]
-        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        d = self.data
+        value = np.empty(d.size)
+        score = np.empty((4 + d.purchase_z.shape[1] + d.dropout_z.shape[1], d.size))
+        rising = log_rising(float(np.exp(theta[0])), np.arange(int(d.x.max(initial=0)) + 1))
+        work = np.empty((5, INTEGRAL_NODES, min(BLOCK, d.size)))
+        for begin in range(0, d.size, BLOCK):
+            cut = slice(begin, begin + BLOCK)
+            value[cut] = _row_scores(theta, d.take(cut), rising, work, score[:, cut])
+        return value, score.T
 
-    @staticmethod
-    def _some(theta: Array, d: PurchaseRows) -> tuple[Array, Array]:
-        g = _gammas(theta, d)
-        shape = g.r + d.x
-        rise, rise_r = log_rising(g.r, d.x)
-        stop = dropout_integral(shape, g.alpha, g.s, g.beta, d.t_x, d.T)
-        gap_a = np.log1p((d.T - d.t_x) / (g.alpha + d.t_x))
-        gap_b = np.log1p((d.T - d.t_x) / (g.beta + d.t_x))
-        log_alive = -shape * gap_a - g.s * gap_b
-        total = np.logaddexp(log_alive, stop.log_value)
-        dead = np.exp(stop.log_value - total)
-        alive = 1 - dead
-        past_a, past_b = np.log1p(d.t_x / g.alpha), np.log1p(d.t_x / g.beta)
-        value = rise - d.x * np.log(g.alpha) - shape * past_a - g.s * past_b + total
 
-        mean_log_a = alive * gap_a + dead * stop.log_alpha
-        mean_log_b = alive * gap_b + dead * stop.log_beta
-        inverse_a = alive / (g.alpha + d.T) + dead * stop.alpha_inverse
-        by_r = rise_r - past_a - mean_log_a
-        by_s = -past_b - mean_log_b + dead / g.s
-        a_by_alpha = g.r - shape * g.alpha * inverse_a
-        b_by_beta = g.s - g.beta * (
-            alive * g.s / (g.beta + d.T) + dead * (g.s + 1) * stop.beta_inverse
-        )
-        score = np.empty((d.size, 4 + d.purchase_z.shape[1] + d.dropout_z.shape[1]))
-        score[:, 0] = g.r * by_r + a_by_alpha
-        score[:, 1] = -a_by_alpha
-        score[:, 2] = g.s * by_s + b_by_beta
-        score[:, 3] = -b_by_beta
-        cut = 4 + d.purchase_z.shape[1]
-        score[:, 4:cut] = -a_by_alpha[:, None] * d.purchase_z
-        score[:, cut:] = -b_by_beta[:, None] * d.dropout_z
-        return value, score
+def _row_scores(
+    theta: Array, d: PurchaseRows, rising: tuple[Array, Array], work: Array, score: Array
+) -> Array:
+    """Return the log-likelihood of some rows, and write their score (p, n) in place."""
+    g = _gammas(theta, d)
+    shape = g.r + d.x
+    rise, rise_r = rising[0][d.x], rising[1][d.x]
+    stop = dropout_integral(shape, g.alpha, g.s, g.beta, d.t_x, d.T, work)
+    gap_a = np.log1p((d.T - d.t_x) / (g.alpha + d.t_x))
+    gap_b = np.log1p((d.T - d.t_x) / (g.beta + d.t_x))
+    log_alive = -shape * gap_a - g.s * gap_b
+    total = np.logaddexp(log_alive, stop.log_value)
+    dead = np.exp(stop.log_value - total)
+    alive = 1 - dead
+    past_a, past_b = np.log1p(d.t_x / g.alpha), np.log1p(d.t_x / g.beta)
+    value = rise - d.x * np.log(g.alpha) - shape * past_a - g.s * past_b + total
+
+    mean_log_a = alive * gap_a + dead * stop.log_alpha
+    mean_log_b = alive * gap_b + dead * stop.log_beta
+    inverse_a = alive / (g.alpha + d.T) + dead * stop.alpha_inverse
+    by_r = rise_r - past_a - mean_log_a
+    by_s = -past_b - mean_log_b + dead / g.s
+    a_by_alpha = g.r - shape * g.alpha * inverse_a
+    b_by_beta = g.s - g.beta * (
+        alive * g.s / (g.beta + d.T) + dead * (g.s + 1) * stop.beta_inverse
+    )
+    cut = 4 + d.purchase_z.shape[1]
+    score[0] = g.r * by_r + a_by_alpha
+    score[1] = -a_by_alpha
+    score[2] = g.s * by_s + b_by_beta
+    score[3] = -b_by_beta
+    score[4:cut] = -a_by_alpha * d.purchase_z.T
+    score[cut:] = -b_by_beta * d.dropout_z.T
+    return np.asarray(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,11 +172,17 @@ class ParetoNBDFit(PurchaseFit):
         return _gammas(np.concatenate([plain, effects]), rows)
 
     def _alive(self, rows: PurchaseRows) -> Array:
-        g, shape = self._of(rows), self.r + rows.x
-        stop = dropout_integral(shape, g.alpha, g.s, g.beta, rows.t_x, rows.T)
-        log_alive = -shape * np.log1p((rows.T - rows.t_x) / (g.alpha + rows.t_x))
-        log_alive -= g.s * np.log1p((rows.T - rows.t_x) / (g.beta + rows.t_x))
-        return np.asarray(expit(log_alive - stop.log_value))
+        alive = np.empty(rows.size)
+        work = np.empty((5, INTEGRAL_NODES, min(BLOCK, rows.size)))
+        for begin in range(0, rows.size, BLOCK):
+            cut = slice(begin, begin + BLOCK)
+            d = rows.take(cut)
+            g, shape = self._of(d), self.r + d.x
+            stop = dropout_integral(shape, g.alpha, g.s, g.beta, d.t_x, d.T, work)
+            log_alive = -shape * np.log1p((d.T - d.t_x) / (g.alpha + d.t_x))
+            log_alive -= g.s * np.log1p((d.T - d.t_x) / (g.beta + d.t_x))
+            alive[cut] = expit(log_alive - stop.log_value)
+        return alive
 
     def _until(self, g: _Gammas, rows: PurchaseRows) -> Array:
         """Return the rate of the gamma distribution of dropout from now on."""

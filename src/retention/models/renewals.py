@@ -65,10 +65,9 @@ class RenewalLikelihood:
     weights: Array
     duration_dependence: bool
 
-    def thinned(self, step: int) -> RenewalLikelihood:
-        """Return every `step`-th row."""
-        part = slice(None, None, step)
-        return replace(self, t=self.t[part], left=self.left[part], weights=self.weights[part])
+    def some(self, which: Codes, weights: Array) -> RenewalLikelihood:
+        """Return some of the rows, with other weights."""
+        return replace(self, t=self.t[which], left=self.left[which], weights=weights)
 
     def rows(self, theta: Array) -> tuple[Array, Array]:
         """Return the log-likelihood (n,) and the score (n, p) of each row."""
