@@ -69,6 +69,9 @@ from .lifetime_value.customer_lifetime_value import (
 from .lifetime_value.customer_lifetime_value import (
     table_customer_lifetime_value_models as table_customer_lifetime_value_models,
 )
+from .lifetime_value.customer_lifetime_value import (
+    table_customer_lifetime_value_winning_or_keeping as table_customer_lifetime_value_winning_or_keeping,  # noqa: E501
+)
 from .lifetime_value.equity_bridge import plot_equity_bridge as plot_equity_bridge
 from .lifetime_value.equity_bridge import table_equity_bridge as table_equity_bridge
 from .losses.complaint_recovery import plot_complaint_recovery as plot_complaint_recovery

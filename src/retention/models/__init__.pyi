@@ -117,6 +117,7 @@ from .reliability import cronbach_alpha as cronbach_alpha
 from .reliability import heterotrait_monotrait as heterotrait_monotrait
 from .renewals import RenewalFit as RenewalFit
 from .renewals import RenewalModel as RenewalModel
+from .renewals import count_renewals as count_renewals
 from .renewals import discounted_survival as discounted_survival
 from .response_surface import ResponseSurface as ResponseSurface
 from .response_surface import ResponseSurfaceFit as ResponseSurfaceFit

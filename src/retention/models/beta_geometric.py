@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaln, expit
 
 from retention.models.beta_expectation import beta_nodes
@@ -305,6 +305,21 @@ class BetaGeometricFit(PurchaseFit):
     def _ahead(self, rows: PurchaseRows, t: float) -> Array:
         return _sum(w * state.expected(t) for w, state in self._phases(rows))
 
+    def new_customer_curve(self, times: ArrayLike) -> Array:
+        """Return `expected_new_customer` at each of some times, without covariates."""
+        rows, _ = self._read(self.newcomer())
+        when = np.atleast_1d(np.asarray(times, dtype=float))
+        longest = max(float(when.max(initial=0.0)), 1e-300)
+        same = np.zeros(when.size, dtype=np.intp)
+        with np.errstate(divide="ignore"):
+            # only t over `end` matters, so that all times share the nodes of the longest
+            slower = longest / when
+        expected = _sum(
+            weight[same] * state.take(same, slower).expected(longest)
+            for weight, state in self._phases(rows)
+        )
+        return self._alive(rows)[0] * expected
+
     def _discounted_ahead(self, rows: PurchaseRows, rate: float, horizon: float) -> Array:
         return _sum(w * state.discounted(rate, horizon) for w, state in self._phases(rows))
 
@@ -335,6 +350,16 @@ class PhaseState:
     stay: Array
     k: int
     j: int
+
+    def take(self, which: Codes, slower: Array) -> PhaseState:
+        """Return some of the states, each in a time that runs slower by a factor."""
+        return replace(
+            self,
+            shape=self.shape[which],
+            end=self.end[which] * slower,
+            stop=self.stop[which],
+            stay=self.stay[which],
+        )
 
     def _modes(self, p: Array, q: Array) -> list[tuple[Array, Array]]:
         """Return factor and decay of each mode of the cycle of hidden events.

@@ -123,9 +123,7 @@ def _row_scores(
     by_r = rise_r - past_a - mean_log_a
     by_s = -past_b - mean_log_b + dead / g.s
     a_by_alpha = g.r - shape * g.alpha * inverse_a
-    b_by_beta = g.s - g.beta * (
-        alive * g.s / (g.beta + d.T) + dead * (g.s + 1) * stop.beta_inverse
-    )
+    b_by_beta = g.s - g.beta * (alive * g.s / (g.beta + d.T) + dead * (g.s + 1) * stop.beta_inverse)
     cut = 4 + d.purchase_z.shape[1]
     score[0] = g.r * by_r + a_by_alpha
     score[1] = -a_by_alpha

@@ -8,7 +8,7 @@ distribution, and draws from it. Everything else is said here, once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -151,18 +151,61 @@ class PurchaseFit(ABC):
         self, rfm: pd.DataFrame, rate: float, horizon: float | None = None
     ) -> pd.Series:
         """Return `expected_residual` at a continuous rate per unit of time."""
-        if horizon is None and not rate > 0:
-            raise ParameterError(
-                "value without end and without discount is infinite for a customer who may stay "
-                "for ever; give a horizon, or an annual_rate above 0"
-            )
-        end = np.inf if horizon is None else float(horizon)
-        _check_time(0.0 if horizon is None else end)
+        end = _checked_horizon(rate, horizon)
         return self._predict(
             rfm,
             lambda rows: self._alive(rows) * self._discounted_ahead(rows, rate, end),
             "expected_residual",
         )
+
+    def score(
+        self,
+        rfm: pd.DataFrame,
+        t: float | Sequence[float],
+        annual_rate: float,
+        horizon: float | None = None,
+    ) -> pd.DataFrame:
+        """Return what is to be said of each customer at once, in one reading of the table.
+
+        Parameters
+        ----------
+        rfm : DataFrame
+            Customers, as in `fit`.
+        t : float or sequence of float
+            Lengths of the periods ahead for which purchases are expected.
+        annual_rate, horizon : float, float or None
+            As in `expected_residual`.
+
+        Returns
+        -------
+        DataFrame
+            ``probability_alive``, ``expected_purchases`` (of several periods each its own, such as
+            ``expected_purchases_52``) and ``expected_residual``.
+        """
+        rate, end = self._discount(rfm, annual_rate, horizon)
+        rows, codes = self._read(rfm)
+        alive = finite(self._alive(rows), "probability_alive")
+        columns = {"probability_alive": alive[codes]}
+        for period in np.atleast_1d(np.asarray(t, dtype=float)):
+            _check_time(float(period))
+            name = "expected_purchases" + ("" if np.ndim(t) == 0 else f"_{period:g}")
+            columns[name] = finite(alive * self._ahead(rows, float(period)), name)[codes]
+        ahead = alive * self._discounted_ahead(rows, rate, end)
+        columns["expected_residual"] = finite(ahead, "expected_residual")[codes]
+        return pd.DataFrame(columns, index=rfm.index)
+
+    def _discount(
+        self, rfm: pd.DataFrame, annual_rate: float, horizon: float | None
+    ) -> tuple[float, float]:
+        """Return the rate a unit of time, and the horizon (infinite where there is none)."""
+        rate = continuous_rate(annual_rate, unit_of(rfm, self.unit))
+        return rate, _checked_horizon(rate, horizon)
+
+    def new_customer_curve(self, times: ArrayLike) -> Array:
+        """Return `expected_new_customer` at each of some times, without covariates."""
+        rows, _ = self._read(self.newcomer())
+        alive = self._alive(rows)[0]
+        return np.array([alive * self._ahead(rows, float(t))[0] for t in np.atleast_1d(times)])
 
     def expected_new_customer(
         self, t: float, covariates: Mapping[str, float] | None = None
@@ -453,6 +496,16 @@ def _in_own_units(optimum: Optimum, size: Array) -> Optimum:
 def _check_time(t: float) -> None:
     if not (np.isfinite(t) and t >= 0):
         raise ParameterError(f"a period must be a finite length of 0 or more, got {t}")
+
+
+def _checked_horizon(rate: float, horizon: float | None) -> float:
+    if horizon is None and not rate > 0:
+        raise ParameterError(
+            "value without end and without discount is infinite for a customer who may stay "
+            "for ever; give a horizon, or an annual_rate above 0"
+        )
+    _check_time(0.0 if horizon is None else float(horizon))
+    return np.inf if horizon is None else float(horizon)
 
 
 def finite(values: Array, what: str) -> Array:

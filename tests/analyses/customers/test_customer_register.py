@@ -158,6 +158,10 @@ def test_models_join_where_the_tables_allow_them(tables, made):
     assert {"risk", "risk_drivers", "residual_clv", "next_products"} <= told | {
         word for text in left_out for word in text.split()
     }
+    value = register.customers.dropna(subset="residual_clv")
+    assert len(value) > 50
+    assert (value["residual_clv_low"] <= value["residual_clv"]).all()
+    assert (value["residual_clv"] <= value["residual_clv_high"]).all()
     here = register.customers["risk"].dropna()
     assert here.between(0, 1).all()
     assert (register.customers.loc[here.index, "contracts_running"] > 0).all()

@@ -81,19 +81,22 @@ def test_discount_and_horizon_only_take_away(orders, answer):
 
 
 def test_margin_service_cost_and_delay(orders):
+    orders = orders[orders["customer_id"] < "C0200"]
     full = orders.assign(margin=(orders["amount"] * 0.4).round(2))
-    margin = customer_lifetime_value(shop(full), model="bg_nbd", replicates=20)
-    revenue = customer_lifetime_value(shop(orders), model="bg_nbd", replicates=20)
+    margin = customer_lifetime_value(shop(full), model="pareto_nbd", replicates=20)
+    revenue = customer_lifetime_value(shop(orders), model="pareto_nbd", replicates=20)
     assert margin.measure == "margin"
     ratio = margin.estimates()["residual_value"].value / revenue.estimates()["residual_value"].value
     assert ratio == pytest.approx(0.4, abs=0.002)
     served = full.assign(
         service_cost=3.0, paid_on=[day + timedelta(days=90) for day in full["ordered_on"]]
     )
-    after = customer_lifetime_value(shop(served), model="bg_nbd", replicates=20)
+    after = customer_lifetime_value(shop(served), model="pareto_nbd", replicates=20)
     assert after.measure == "margin after service cost"
     assert after.estimates()["residual_value"].value < margin.estimates()["residual_value"].value
-    given = customer_lifetime_value(shop(orders), model="bg_nbd", margin_share=0.4, replicates=20)
+    given = customer_lifetime_value(
+        shop(orders), model="pareto_nbd", margin_share=0.4, replicates=20
+    )
     assert given.measure == "margin"
     assert given.estimates()["residual_value"].value == pytest.approx(
         margin.estimates()["residual_value"].value, rel=0.01
@@ -102,7 +105,7 @@ def test_margin_service_cost_and_delay(orders):
 
 def test_customers_who_cost_more_than_they_bring(orders):
     served = orders.assign(margin=(orders["amount"] * 0.2).round(2), service_cost=6.0)
-    found = customer_lifetime_value(shop(served), model="bg_nbd", replicates=20)
+    found = customer_lifetime_value(shop(served), model="pareto_nbd", replicates=20)
     assert (found.customers["residual_clv"] < 0).sum() > 20
     assert found.segments["costs_more_than_he_brings"].sum() > 20
     assert np.isfinite(found.customers["residual_clv"]).all()
@@ -120,7 +123,9 @@ def test_whole_life_equity_and_payback(orders):
         }
     )
     people = people[people["acquired_on"] < CUTOFF]
-    found = customer_lifetime_value(shop(orders, customers=people), planned_per_year=100)
+    found = customer_lifetime_value(
+        shop(orders, customers=people), model="pareto_nbd", planned_per_year=100, replicates=40
+    )
     table = found.customers
     np.testing.assert_allclose(
         table["whole_life_value"],
@@ -140,7 +145,21 @@ def test_whole_life_equity_and_payback(orders):
     paid = found.payback[found.payback["value"] >= 0]["years"].iloc[0]
     assert numbers["payback"].value == pytest.approx(12 * paid)
     assert numbers["worth_of_less_dropout"].value > 0
-    dear = customer_lifetime_value(shop(orders), acquisition_cost=1e6, replicates=20)
+    for name in ("payback", "customer_equity", "new_customer_net_value", "keeping_break_even"):
+        assert numbers[name].low <= numbers[name].value <= numbers[name].high
+    equity = found.equity
+    assert (equity["low"] <= equity["value"]).all()
+    assert (equity["value"] <= equity["high"]).all()
+    assert equity.loc["customer equity", "low"] > equity["low"].iloc[:-1].sum()  # they offset
+    keeping = found.winning_or_keeping
+    assert keeping["worth_less_cost"].iloc[0] == pytest.approx(net)
+    brings = keeping["worth_of_money"].iloc[0]
+    assert brings == pytest.approx(numbers["worth_of_money_in_winning"].value)
+    assert keeping["as_good_as_winning_at"].iloc[1] * brings == pytest.approx(
+        numbers["worth_of_less_dropout"].value / len(table)
+    )
+    small = shop(orders[orders["customer_id"] < "C0100"])
+    dear = customer_lifetime_value(small, acquisition_cost=1e6, model="pareto_nbd", replicates=20)
     assert not dear.estimates()["payback"].shown
 
 
@@ -148,6 +167,30 @@ def test_value_at_risk_is_part_of_the_value(answer):
     table = answer.customers
     assert (table["value_at_risk"] >= -1e-9).all()
     assert (table["value_at_risk"] <= table["residual_clv"] + 1e-9).all()
+
+
+def test_intervals_of_customer_segment_and_total(orders, answer):
+    """Parameters apart from chance: one customer is known far less well than his expectation."""
+    table = answer.customers
+    for name in ("probability_alive", "purchases_next_year", "residual_clv", "value_at_risk"):
+        assert (table[f"{name}_low"] <= table[name] + 1e-9).all()
+        assert (table[name] <= table[f"{name}_high"] + 1e-9).all()
+        one = answer.segments.iloc[0]
+        low = one["low"] if name == "residual_clv" else one[f"{name}_low"]
+        assert low == pytest.approx(one[name], rel=0.2)
+    expected = table["residual_clv_high"] - table["residual_clv_low"]
+    counted = table["counted_high"] - table["counted_low"]
+    here = table["probability_alive"] > 0.5
+    assert (counted > 2 * expected)[here].mean() > 0.95
+    spent = orders[orders["ordered_on"] >= CUTOFF].groupby("customer_id")["amount"].sum()
+    spent = spent.reindex(table.index).fillna(0.0)
+    held = ((table["counted_low"] - 1e-9 <= spent) & (spent <= table["counted_high"] + 1e-9)).mean()
+    assert held > 0.86
+    numbers = answer.estimates()
+    assert numbers["share_alive"].low < numbers["share_alive"].value < numbers["share_alive"].high
+    total = numbers["residual_value"]
+    both = numbers["residual_value_as_counted"]
+    assert both.high - both.low > 1.3 * (total.high - total.low)
 
 
 def test_models_and_their_band(answer):
@@ -159,7 +202,7 @@ def test_models_and_their_band(answer):
 
 def test_below_the_minimum_no_number_is_shown(orders):
     few = orders[orders["customer_id"] < "C0015"]
-    found = customer_lifetime_value(shop(few), model="bg_nbd", replicates=20)
+    found = customer_lifetime_value(shop(few), model="pareto_nbd", replicates=20)
     assert not any(e.shown for e in found.estimates().values())
     assert "not shown" in found.headline()
 
@@ -220,7 +263,54 @@ def test_a_survival_curve_values_contracts_too(contracts):
     assert two < one
     assert two == pytest.approx(one, rel=0.15)  # the oldest contracts leave the curve
     assert any("longest tenure" in text for text in curve.cautions())
-    assert curve.estimates()["residual_value"].low is None
+    total = curve.estimates()["residual_value"]
+    assert total.low < total.value < total.high
+
+
+@pytest.mark.parametrize("model", ["discrete_hazard", "weibull", "cure"])
+def test_survival_fits_value_contracts_by_segment(contracts, two_kinds, model):
+    """Half of the customers leave earlier: they are worth less, each with an interval."""
+    found = customer_lifetime_value(
+        two_kinds, model=model, covariates=("segment",), horizon_years=1.0, replicates=20
+    )
+    mean = found.segments["mean_residual_clv"]
+    assert mean["steady"] > mean["restless"]
+    assert (found.segments["high"] > found.segments["low"]).all()
+    assert found.model == model
+    plain = customer_lifetime_value(contracts, model=model, horizon_years=1.0, replicates=20)
+    totals = plain.models["residual_value"]
+    assert totals[model] == pytest.approx(plain.estimates()["residual_value"].value)
+    # the true curve falls ever more slowly, which a Weibull follows less well than the others
+    assert totals[model] == pytest.approx(totals["shifted_beta_geometric"], rel=0.05)
+
+
+@pytest.fixture(scope="module")
+def two_kinds(contracts):
+    """Return the company with contracts of half the customers ended early for a third of them."""
+    people = contracts.query("select * from customers order by customer_id")
+    rows = contracts.query("select * from contracts order by customer_id")
+    restless = rows.index % 2 == 1
+    early = restless & (rows.index % 3 == 0) & rows["ended_on"].isna()
+    started = pd.to_datetime(rows["started_on"])
+    third = started + (pd.Timestamp(CUTOFF) - started) / 3
+    rows["ended_on"] = pd.to_datetime(rows["ended_on"]).where(~early, third.dt.floor("D"))
+    rows["ended_on"] = rows["ended_on"].dt.date
+    rows["ended_on"] = rows["ended_on"].where(rows["ended_on"].notna(), None)
+    people["segment"] = np.where(restless, "restless", "steady")
+    window = Window(start=START, cutoff=CUTOFF)
+    return Tables.from_frames({"customers": people, "contracts": rows}, window=window)
+
+
+def test_what_contracts_will_bring_is_wider_than_what_is_expected(contracts):
+    found = customer_lifetime_value(contracts, horizon_years=1.0, replicates=60)
+    assert set(found.models.index) >= {"shifted_beta_geometric", "discrete_hazard"}
+    assert found.model == found.models["aic"].idxmin()
+    numbers, table = found.estimates(), found.customers
+    both, total = numbers["residual_value_as_counted"], numbers["residual_value"]
+    assert both.high - both.low > total.high - total.low
+    assert (table["counted_low"] <= table["residual_clv"] + 1e-9).all()
+    with pytest.raises(ParameterError, match="knows no covariates"):
+        customer_lifetime_value(contracts, model="kaplan_meier", covariates=("segment",))
 
 
 def test_demo_company_by_either_basis():

@@ -35,6 +35,7 @@ from retention.exhibits import (
     table_customer_lifetime_value_at_risk,
     table_customer_lifetime_value_equity,
     table_customer_lifetime_value_models,
+    table_customer_lifetime_value_winning_or_keeping,
     table_equity_bridge,
 )
 
@@ -113,6 +114,9 @@ def test_tables_hold_the_numbers(answer, tested):
     assert risk["value_at_risk"].is_monotonic_decreasing
     assert table_customer_lifetime_value_models(answer)["not ruled out"].any()
     assert "customer equity" in table_customer_lifetime_value_equity(answer).index
+    assert (table["counted_low"] <= table["low"]).all()
+    keeping = table_customer_lifetime_value_winning_or_keeping(answer)
+    assert keeping.index[0] == "win a customer"
     assert "last year repeated" in table_backtest(tested).index
     assert len(table_backtest_origins(tested)) == 2
 

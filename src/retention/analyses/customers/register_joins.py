@@ -26,9 +26,15 @@ def _risk(tables: Tables, settings: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _value(tables: Tables, settings: Mapping[str, Any]) -> pd.DataFrame:
-    # the register shows one figure a customer; the interval of the total is the notebook's
-    table = customer_lifetime_value(tables, **{**settings, "replicates": 20}).customers
-    return _named(table, {"residual_clv": "residual_clv", "probability_alive": "p_alive"})
+    table = customer_lifetime_value(tables, **{**settings, "replicates": 60}).customers
+    names = {
+        "residual_clv": "residual_clv",
+        # of one customer chance is the larger part: the interval holds it
+        "counted_low": "residual_clv_low",
+        "counted_high": "residual_clv_high",
+        "probability_alive": "p_alive",
+    }
+    return _named(table, names)
 
 
 def _loyalty(tables: Tables, settings: Mapping[str, Any]) -> pd.DataFrame:

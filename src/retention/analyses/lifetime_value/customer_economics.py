@@ -46,8 +46,15 @@ class CustomerEconomics:
 
     def unit_value(self, spend: pd.Series) -> pd.Series:
         """Return what one purchase of each customer is worth, given what is spent on it."""
-        earned = spend * self.margin_rate * self.payment - self.service_cost
-        return earned.rename("unit_value")
+        return self.earned(spend, pd.Series(1.0, spend.index)).rename("unit_value")
+
+    def earned(self, money: pd.Series, purchases: pd.Series) -> pd.Series:
+        """Return what so many purchases of each customer, worth so much together, earn."""
+        rate, payment, cost = (
+            part if part.index is money.index else part.reindex(money.index)
+            for part in (self.margin_rate, self.payment, self.service_cost)
+        )
+        return money * rate * payment - purchases * cost
 
     def mean_unit_value(self, spend: float) -> float:
         """Return what one purchase of a customer not known yet is worth."""
@@ -84,6 +91,8 @@ def customer_economics(
     """
     if margin_share is not None and not 0 < margin_share <= 1:
         raise ParameterError(f"margin_share must lie between 0 and 1, got {margin_share}")
+    rfm = rfm.copy(deep=False)
+    rfm.attrs = {}  # else each product of what follows would copy the window
     rate, mean_rate, earns = _margin_rates(rfm, margin_share)
     cost, mean_cost = _service_costs(rfm) if earns else (pd.Series(0.0, rfm.index), 0.0)
     days = rfm["days_to_pay"] if "days_to_pay" in rfm else pd.Series(np.nan, rfm.index)

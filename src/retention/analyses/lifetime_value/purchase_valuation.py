@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,25 +68,35 @@ class PurchaseValuation:
         ahead = self.purchases.expected_residual(rfm, self.annual_rate, self.horizon)
         return (ahead * self.unit_value(rfm)).rename("residual_clv")
 
+    def with_fits(self, purchases: PurchaseFit, spending: GammaGammaFit) -> PurchaseValuation:
+        """Return the valuation by other fits, at the same margins and costs."""
+        return replace(self, purchases=purchases, spending=spending)
+
     def customers(self, rfm: pd.DataFrame) -> pd.DataFrame:
         """Return one row a customer with all that the value is made of."""
         year, period = _PER_YEAR[self.unit], 1.0
-        next_period = self.purchases.expected_purchases(rfm, period)
-        two_periods = self.purchases.expected_purchases(rfm, 2 * period)
+        table = self.purchases.score(
+            rfm, (year, period, 2 * period), self.annual_rate, self.horizon
+        ).set_axis(["alive", "year", "next", "two", "ahead"], axis=1)
         # the flow of purchases falls because customers stop: by that much value is lost
-        lost = 1 - (two_periods - next_period) / next_period.where(next_period > 0, 1.0)
-        residual = self.residual(rfm)
+        lost = 1 - (table["two"] - table["next"]) / table["next"].where(table["next"] > 0, 1.0)
         unit_value = self.unit_value(rfm)
+        residual = table["ahead"] * unit_value
         return pd.DataFrame(
             {
-                "probability_alive": self.purchases.probability_alive(rfm),
-                "purchases_next_year": self.purchases.expected_purchases(rfm, year),
+                "probability_alive": table["alive"],
+                "purchases_next_year": table["year"],
                 "value_of_purchase": unit_value,
-                "value_next_period": next_period * unit_value,
+                "value_next_period": table["next"] * unit_value,
                 "residual_clv": residual,
                 "value_at_risk": residual * lost.clip(0, 1),
             }
         )
+
+    def worth_of_less_dropout(self, rfm: pd.DataFrame, residual: pd.Series, share: float) -> float:
+        """Return by how much residual value would be higher were dropout lower by a share."""
+        less = self.with_fits(self.purchases.with_less_dropout(share), self.spending)
+        return float((less.residual(rfm) - residual).sum())
 
     def new_customer(self) -> dict[str, float]:
         """Return what a customer not won yet is worth, before the cost of winning him."""
@@ -101,44 +110,10 @@ class PurchaseValuation:
         unit_value = self.economics.mean_unit_value(self.spending.population_mean)
         first = self.economics.mean_unit_value(self.economics.first_value)
         per_year = _PER_YEAR[self.unit]
-        bought = np.array([self.purchases.expected_new_customer(y * per_year) for y in years])
+        bought = self.purchases.new_customer_curve(years * per_year)
         middle = (years[1:] + years[:-1]) / 2
         worth = np.diff(bought) * (1 + self.annual_rate) ** -middle
         return np.asarray(first + unit_value * np.concatenate([[0.0], np.cumsum(worth)]))
-
-    def replicated(
-        self,
-        rfm: pd.DataFrame,
-        groups: NDArray[np.intp],
-        purchases: Sequence[PurchaseFit],
-        spending: Sequence[GammaGammaFit],
-        rng: np.random.Generator,
-    ) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]], list[dict[str, float]]]:
-        """Return residual value by group for each replicate: expected, and as it may turn out.
-
-        Returns
-        -------
-        expected, drawn : ndarray, shape (replicates, groups)
-            With the parameters of the replicate; `drawn` with chance on top: who stops, how often
-            the others buy, and what they spend.
-        new : list of dict
-            The new customer of each replicate.
-        """
-        size = int(groups.max(initial=0)) + 1
-        expected, drawn, new = [], [], []
-        for buys, spends in zip(purchases, spending, strict=True):
-            one = PurchaseValuation(
-                purchases=buys,
-                spending=spends,
-                economics=self.economics,
-                annual_rate=self.annual_rate,
-                horizon_years=self.horizon_years,
-            )
-            residual = one.residual(rfm)
-            expected.append(np.bincount(groups, residual, size))
-            drawn.append(np.bincount(groups, one.drawn(rfm, residual, rng), size))
-            new.append(one.new_customer())
-        return np.array(expected), np.array(drawn), new
 
     def drawn(
         self, rfm: pd.DataFrame, residual: pd.Series, rng: np.random.Generator
@@ -152,7 +127,6 @@ class PurchaseValuation:
         count = self.purchases.simulate(rfm, span, rng)
         money = self.spending.simulate_spend(rfm, count, rng)
         expected = self.purchases.expected_purchases(rfm, span)
-        e = self.economics
-        earned = money * e.margin_rate * e.payment - count * e.service_cost
+        earned = self.economics.earned(money, count)
         worth = residual / (expected * self.unit_value(rfm)).replace(0.0, np.nan)
         return (earned * worth.fillna(0.0)).to_numpy(dtype=float)

@@ -20,6 +20,7 @@ __all__ = [
     "table_customer_lifetime_value_at_risk",
     "table_customer_lifetime_value_equity",
     "table_customer_lifetime_value_models",
+    "table_customer_lifetime_value_winning_or_keeping",
 ]
 
 _MONEY = FuncFormatter(lambda x, _: f"{x:,.0f}")
@@ -65,21 +66,24 @@ def plot_customer_lifetime_value_payback(
     axes = new_axes(ax)
     curve = answer.payback
     axes.plot(curve["years"], curve["value"], color=ACCENT)
+    axes.fill_between(curve["years"], curve["low"], curve["high"], color=ACCENT, alpha=0.2)
     axes.axhline(0, color=MUTED, linewidth=1.2, linestyle="--")
     axes.set(xlabel="years since the first purchase", ylabel=answer.currency, xlim=(0, 10))
     axes.yaxis.set_major_formatter(_MONEY)
     paid = answer.numbers.get("payback")
     said = "The cost of winning a customer is not known."
     if paid is not None:
-        said = f"It is paid back after {paid.value:.0f} months." if paid.shown else f"{paid}."
+        said = f"It is paid back after {paid}." if paid.shown else f"{paid}."
     end = float(curve["value"].iloc[-1])
     return describe(
         axes,
         alt=f"Value of a new customer less the cost of winning him, by years since the first "
         f"purchase: from {curve['value'].iloc[0]:,.0f} to {end:,.0f} {answer.currency} after ten "
-        f"years. {said}",
+        f"years ({curve['low'].iloc[-1]:,.0f} to {curve['high'].iloc[-1]:,.0f} at "
+        f"{answer.level:.0%}). {said}",
         caption=f"In {answer.measure}, discounted at {answer.annual_rate:.1%} a year; where the "
-        "line crosses zero, the customer has paid back what it cost to win him.",
+        "line crosses zero, the customer has paid back what it cost to win him. The band is the "
+        f"{answer.level:.0%} interval of the expectation.",
     )
 
 
@@ -133,12 +137,19 @@ def plot_alive_history(history: AliveHistory, *, ax: Axes | None = None) -> Axes
 
 def table_customer_lifetime_value(answer: CustomerLifetimeValue) -> pd.DataFrame:
     """Return one row a segment, and all together."""
-    table = answer.segments.copy()
+    columns = [
+        "customers", "residual_clv", "low", "high", "counted_low", "counted_high",
+        "mean_residual_clv", "value_at_risk", "whole_life_value", "costs_more_than_he_brings",
+    ]  # fmt: skip
+    table = answer.segments[columns].copy()
     whole = table.sum(numeric_only=True)
     whole["mean_residual_clv"] = whole["residual_clv"] / whole["customers"]
-    total = answer.numbers["residual_value"]
-    if "low" in table:
-        whole["low"], whole["high"] = total.low, total.high
+    for name, columns in (
+        ("residual_value", ["low", "high"]),
+        ("residual_value_as_counted", ["counted_low", "counted_high"]),
+    ):
+        total = answer.numbers[name]
+        whole[columns] = [total.low, total.high] if total.shown else [np.nan, np.nan]
     table = pd.concat([table, whole.rename("all").to_frame().T]).rename_axis("segment")
     counts = ["customers", "costs_more_than_he_brings"]
     return table.astype(dict.fromkeys(counts, int)).round(0)
@@ -155,11 +166,17 @@ def table_customer_lifetime_value_equity(answer: CustomerLifetimeValue) -> pd.Da
     return answer.equity.round(0)
 
 
+def table_customer_lifetime_value_winning_or_keeping(answer: CustomerLifetimeValue) -> pd.DataFrame:
+    """Return winning a customer beside keeping one: worth, cost, and what money brings."""
+    return answer.winning_or_keeping.round(2)
+
+
 def table_customer_lifetime_value_at_risk(
     answer: CustomerLifetimeValue, *, rows: int = 20
 ) -> pd.DataFrame:
     """Return the customers through whom most value is at risk in the next period."""
     columns = [
-        "segment", "probability_alive", "purchases_next_year", "residual_clv", "value_at_risk",
+        "segment", "probability_alive", "purchases_next_year", "residual_clv", "counted_low",
+        "counted_high", "value_at_risk",
     ]  # fmt: skip
     return answer.customers.nlargest(rows, "value_at_risk")[columns]
