@@ -53,6 +53,8 @@ class ContractSurvival:
         For AIC; NaN and 0 where the model has none (Kaplan-Meier).
     boundaries : str
         What the data could not tell.
+    by : str
+        How the replicates are made.
     """
 
     curve: Curve
@@ -61,6 +63,7 @@ class ContractSurvival:
     log_likelihood: float = float("nan")
     parameters: int = 0
     boundaries: str = ""
+    by: str = "Poisson-weight bootstrap"
 
     @property
     def aic(self) -> float:
@@ -272,6 +275,7 @@ def _of_theta(
         patterns=patterns,
         log_likelihood=float(fit.log_likelihood),
         parameters=len(fit.theta),
+        by="draws from the normal distribution of the estimates",
     )
 
 

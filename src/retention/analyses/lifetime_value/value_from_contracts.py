@@ -90,6 +90,7 @@ def _replicated(
         less_dropout=np.array(
             [valuation.worth_of_less_dropout(curve, LESS_DROPOUT) for curve in curves]
         ),
+        by=survival.by,
     )
 
 

@@ -68,7 +68,7 @@ def _of_today(
     bought = float(customers["purchases_next_year"].sum())
     found = {
         "residual_value": Estimate(
-            value=total, unit=money, n=n, method=f"{method}; Poisson-weight bootstrap", grade="D",
+            value=total, unit=money, n=n, method=f"{method}; {again.by}", grade="D",
             **_ends(spread, total, s.level),
         ),
         "residual_value_mean": Estimate(

@@ -79,6 +79,8 @@ class Replicated:
         His value up to each of `YEARS`.
     less_dropout : ndarray, shape (replicates,)
         What a tenth less dropout is worth.
+    by : str
+        How the replicates were made.
     """
 
     sums: dict[str, Array]
@@ -87,6 +89,7 @@ class Replicated:
     new: Array
     curves: Array
     less_dropout: Array
+    by: str = "Poisson-weight bootstrap"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
