@@ -168,7 +168,12 @@ def table_customer_lifetime_value_equity(answer: CustomerLifetimeValue) -> pd.Da
 
 def table_customer_lifetime_value_winning_or_keeping(answer: CustomerLifetimeValue) -> pd.DataFrame:
     """Return winning a customer beside keeping one: worth, cost, and what money brings."""
-    return answer.winning_or_keeping.round(2)
+    words = {
+        "worth_less_cost": "net",
+        "worth_of_money": "return",
+        "as_good_as_winning_at": "break even",
+    }
+    return answer.winning_or_keeping.rename(columns=words).round(2)
 
 
 def table_customer_lifetime_value_at_risk(
