@@ -301,7 +301,7 @@ def two_kinds(contracts):
     return Tables.from_frames({"customers": people, "contracts": rows}, window=window)
 
 
-def test_what_contracts_will_bring_is_wider_than_what_is_expected(contracts):
+def test_what_contracts_will_bring_is_wider_than_what_is_expected(contracts, two_kinds):
     found = customer_lifetime_value(contracts, horizon_years=1.0, replicates=60)
     assert set(found.models.index) >= {"shifted_beta_geometric", "discrete_hazard"}
     assert found.model == found.models["aic"].idxmin()
@@ -310,7 +310,7 @@ def test_what_contracts_will_bring_is_wider_than_what_is_expected(contracts):
     assert both.high - both.low > total.high - total.low
     assert (table["counted_low"] <= table["residual_clv"] + 1e-9).all()
     with pytest.raises(ParameterError, match="knows no covariates"):
-        customer_lifetime_value(contracts, model="kaplan_meier", covariates=("segment",))
+        customer_lifetime_value(two_kinds, model="kaplan_meier", covariates=("segment",))
 
 
 def test_demo_company_by_either_basis():
