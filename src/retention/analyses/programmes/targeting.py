@@ -21,7 +21,15 @@ from retention.models import BinaryRegression, Uplift, UpliftFit
 
 __all__ = ["Targeting", "targeting"]
 
-_RULES = ("everybody", "riskiest half", "most valuable half", "gain above cost")
+_RULES = (
+    "everybody",
+    "riskiest half",
+    "most valuable half",
+    "gain above cost",
+    "CLV x uplift above cost",
+)
+_WHOLE = ", whole stay"
+_DAYS_A_YEAR, _DAYS_BEFORE = 365.25, 180.0
 _NUMBERS = ("tenure_log", "money_before", "orders_before", "complaints_before", "contacts_before")
 
 
@@ -34,8 +42,10 @@ class Targeting:
     programme, bond : str
         Which programme, and its level of bond.
     rules : DataFrame
-        One row a rule: ``value`` with ``low`` and ``high``, money a customer of the base less cost,
-        compared with reaching nobody; ``share`` reached.
+        One row a rule: ``value`` with ``low`` and ``high``, money a customer of the base within the
+        horizon less cost, compared with reaching nobody; ``stay_value`` with ``stay_low`` and
+        ``stay_high``, what the customers kept are worth over their whole stay, less cost; ``share``
+        reached.
     curve : DataFrame
         Gain by share reached, best predicted first, see `qini_curve`.
     chosen : DataFrame
@@ -95,6 +105,7 @@ def targeting(
     horizon: int = 12,
     cost: float | None = None,
     budget: float | None = None,
+    annual_discount_rate: float = 0.10,
     level: float = 0.95,
     seed: int = 1,
 ) -> Targeting:
@@ -102,7 +113,9 @@ def targeting(
 
     Learned from those who were drawn and those who were not; the gain in money of each customer is
     scored by models that did not see the customer, so a rule's worth is not flattered by its own
-    data. Rules look at what was known before.
+    data. Rules look at what was known before. A rule is valued twice: by the money within the
+    horizon, and by what the customers it keeps are worth over their whole stay, ``CLV x uplift``:
+    annual margin before, over the sum of the discount rate and the hazard of leaving.
 
     Parameters
     ----------
@@ -116,6 +129,8 @@ def targeting(
         Of reaching one customer; by default the mean of the enrolments.
     budget : float, optional
         Most that may be spent on the list; None for no limit.
+    annual_discount_rate : float
+        Of margins over the whole stay.
     level, seed : float, int
         Level of intervals; seed of the folds.
 
@@ -148,12 +163,15 @@ def targeting(
     _enough(trials, tables.minimum_n)
     numbers, table = _covariates(trials)
     chance = float(trials["treated"].mean()) if drawn else None
-    fit = Uplift(covariates=numbers, chance=chance).fit(
-        table.assign(outcome=trials["money_after"], treated=trials["treated"]),
-        np.random.default_rng(seed),
+    spec, table = Uplift(covariates=numbers, chance=chance), table.assign(treated=trials["treated"])
+    fit, kept = (
+        spec.fit(table.assign(outcome=outcome), np.random.default_rng(seed))
+        for outcome in (trials["money_after"], trials["retained"].astype(float))
     )
+    clv = _stay_worth(trials, horizon / tables.window.units_per_year, annual_discount_rate)
     grade: Grade = "A" if drawn else "C"
-    rules, found = _rules(trials, table, fit, each, level, grade, tables)
+    choices = _choices(trials, table, fit, kept, clv, each)
+    rules, found = _rules(choices, fit, kept, clv, each, level, grade, tables)
     found["qini"] = _qini(fit, level, grade, tables)
     return Targeting(
         programme=name, bond=str(known["bond"]), rules=rules,
@@ -196,28 +214,51 @@ def _covariates(trials: pd.DataFrame) -> tuple[tuple[str, ...], pd.DataFrame]:
     return tuple(table.columns), table
 
 
-def _rules(
-    trials: pd.DataFrame, table: pd.DataFrame, fit: UpliftFit, cost: float, level: float,
-    grade: Grade, tables: Tables,
-) -> tuple[pd.DataFrame, dict[str, Estimate]]:  # fmt: skip
-    risk = _risk(trials, table)
+def _stay_worth(trials: pd.DataFrame, years: float, annual_discount_rate: float) -> np.ndarray:
+    """Return what keeping a customer is worth: annual margin over discount rate plus hazard."""
+    untreated = trials.loc[~trials["treated"], "retained"]
+    hazard = -np.log(min(max(float(untreated.mean()), 1e-3), 1 - 1e-6)) / years
+    annual = trials["money_before"].to_numpy(dtype=float) * _DAYS_A_YEAR / _DAYS_BEFORE
+    return np.maximum(annual, 0.0) / (annual_discount_rate + hazard)
+
+
+def _choices(
+    trials: pd.DataFrame, table: pd.DataFrame, fit: UpliftFit, kept: UpliftFit, clv: np.ndarray,
+    cost: float,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Return whom each rule reaches."""
+    risk = _risk(trials, table.drop(columns="treated"))
     value = trials["money_before"].to_numpy(dtype=float)
-    choices = {
+    return {
         "everybody": np.ones(len(trials), dtype=bool),
         "riskiest half": risk > np.median(risk),
         "most valuable half": value > np.median(value),
         "gain above cost": (fit.predicted > cost).to_numpy(),
+        "CLV x uplift above cost": clv * kept.predicted.to_numpy() > cost,
     }
+
+
+def _rules(
+    choices: dict[str, np.ndarray], fit: UpliftFit, kept: UpliftFit, clv: np.ndarray, cost: float,
+    level: float, grade: Grade, tables: Tables,
+) -> tuple[pd.DataFrame, dict[str, Estimate]]:  # fmt: skip
     rows, found = {}, {}
+    how = "cross-fitted doubly robust value of the rule"
     for rule in _RULES:
-        worth = policy_value(fit.scores, choices[rule], cost=cost)
-        low, high = worth.interval(level)
-        found[rule] = Estimate(
-            value=worth.value, low=low, high=high, level=level, n=worth.n, grade=grade,
-            unit=f"{tables.currency} per customer of the base",
-            method="cross-fitted doubly robust value of the rule, less cost, against nobody",
-        )  # fmt: skip
-        rows[rule] = {"value": worth.value, "low": low, "high": high, "share": worth.share}
+        within = policy_value(fit.scores, choices[rule], cost=cost)
+        whole = policy_value(kept.scores, choices[rule], worth=clv, cost=cost)
+        rows[rule] = {"share": within.share}
+        for suffix, prefix, told, method in (
+            ("", "", within, f"{how}, less cost, against nobody"),
+            (_WHOLE, "stay_", whole, f"{how}: retention times CLV, less cost, against nobody"),
+        ):
+            low, high = told.interval(level)
+            found[f"{rule}{suffix}"] = Estimate(
+                value=told.value, low=low, high=high, level=level, n=told.n, grade=grade,
+                unit=f"{tables.currency} per customer of the base", method=method,
+            )  # fmt: skip
+            ends = {"value": told.value, "low": low, "high": high}
+            rows[rule] |= {f"{prefix}{name}": number for name, number in ends.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("rule"), found
 
 

@@ -57,7 +57,11 @@ def plot_targeting_gain(answer: Targeting, *, ax: Axes | None = None) -> Axes:
 def table_targeting(answer: Targeting) -> pd.DataFrame:
     """Return what each rule reaches and is worth."""
     rows = {
-        rule: {"share reached": f"{100 * row['share']:.0f} %", "worth": answer.numbers[str(rule)]}
+        rule: {
+            "share reached": f"{100 * row['share']:.0f} %",
+            f"worth within {answer.horizon} {answer.unit}s": answer.numbers[str(rule)],
+            "worth over the whole stay": answer.numbers[f"{rule}, whole stay"],
+        }
         for rule, row in answer.rules.iterrows()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("rule")
