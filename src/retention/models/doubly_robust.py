@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ __all__ = [
     "DoublyRobust",
     "DoublyRobustFit",
     "balance",
+    "balancing_weights",
     "e_value",
     "omitted_variable_bias",
     "propensity",
@@ -127,6 +129,10 @@ class DoublyRobust:
     cluster : str
         Column of whose rows belong together, such as a customer in several trials; empty if every
         row is a customer of its own. ``index`` takes the index.
+    effect_on : str
+        ``all``: had everybody been treated, against nobody; ``treated``: what the treatment did to
+        those who had it, which is what its cost is set against. The latter does not depend on how
+        many untreated are kept.
 
     References
     ----------
@@ -141,6 +147,7 @@ class DoublyRobust:
     groups: tuple[str, ...] = ()
     overlap: float = 0.0
     cluster: str = ""
+    effect_on: Literal["all", "treated"] = "all"
 
     def fit(self, table: pd.DataFrame) -> DoublyRobustFit:
         """Fit to one row a customer with ``outcome`` and ``treated``.
@@ -156,8 +163,11 @@ class DoublyRobust:
         """
         if not 0 <= self.overlap < 0.5:
             raise ParameterError(f"overlap must be from 0 to below 0.5, got {self.overlap}")
+        if self.effect_on not in ("all", "treated"):
+            raise ParameterError(f"effect_on must be all or treated, got {self.effect_on!r}")
         chance = propensity(table, self.covariates, self.groups)
-        inside = chance.between(self.overlap, 1 - self.overlap).to_numpy()
+        whole = self.effect_on == "all"
+        inside = chance.between(self.overlap if whole else 0.0, 1 - self.overlap).to_numpy()
         kept = table[inside]
         treated = kept["treated"].to_numpy(dtype=bool)
         if treated.sum() < 2 or (~treated).sum() < 2:
@@ -169,13 +179,13 @@ class DoublyRobust:
             chance = propensity(kept, self.covariates, self.groups)
         x = _design(kept, self.covariates, self.groups)
         y, e = kept["outcome"].to_numpy(dtype=float), chance.to_numpy()
-        weights = np.where(treated, 1 / e, 1 / (1 - e))
+        weights = balancing_weights(treated, e, self.effect_on)
         ratio, strongest = _strength(x, treated.astype(float), y)
         rows = self._together(kept)
         return DoublyRobustFit(
             crude=_crude(y, treated, rows),
-            weighted=_weighted(y, treated, e, x, rows),
-            doubly_robust=_augmented(y, treated, e, x, rows),
+            weighted=_weighted(y, treated, e, x, rows, weights),
+            doubly_robust=(_augmented if whole else _augmented_treated)(y, treated, e, x, rows),
             balance=balance(x, treated, weights),
             propensity=chance,
             outside=int((~inside).sum()),
@@ -220,6 +230,13 @@ def propensity(
     fit = spec.fit(table.assign(treated=treated.astype(float)))
     x = _design(table, covariates, groups)[list(fit.coefficients.index[1:])]
     return pd.Series(fit.probabilities(x), index=table.index, name="propensity")
+
+
+def balancing_weights(treated: _Bools, chance: _Floats, effect_on: str) -> _Floats:
+    """Return weights under which the arms are alike: like all customers, or like the treated."""
+    if effect_on == "treated":
+        return np.where(treated, 1.0, chance / (1 - chance))
+    return np.where(treated, 1 / chance, 1 / (1 - chance))
 
 
 def balance(x: pd.DataFrame, treated: _Bools, weights: _Floats) -> pd.DataFrame:
@@ -322,11 +339,12 @@ def _crude(y: _Floats, treated: _Bools, rows: NDArray[np.intp]) -> AdjustedEffec
 
 
 def _weighted(
-    y: _Floats, treated: _Bools, e: _Floats, x: pd.DataFrame, rows: NDArray[np.intp]
-) -> AdjustedEffect:
+    y: _Floats, treated: _Bools, e: _Floats, x: pd.DataFrame, rows: NDArray[np.intp],
+    weights: _Floats,
+) -> AdjustedEffect:  # fmt: skip
     """Return the difference of weighted means; its error knows that the weights were estimated."""
     t = treated.astype(float)
-    w1, w0 = t / e, (1 - t) / (1 - e)
+    w1, w0 = t * weights, (1 - t) * weights
     m1, m0 = float(w1 @ y / w1.sum()), float(w0 @ y / w0.sum())
     influence = w1 * (y - m1) / w1.mean() - w0 * (y - m0) / w0.mean()
     # estimating the weights removes from the influence what the score of the logit explains
@@ -347,6 +365,20 @@ def _augmented(
     effect = psi1 - psi0
     means = (float(psi0.mean()), float(psi1.mean()))
     return AdjustedEffect(float(effect.mean()), _error(effect - effect.mean(), rows), means)
+
+
+def _augmented_treated(
+    y: _Floats, treated: _Bools, e: _Floats, x: pd.DataFrame, rows: NDArray[np.intp]
+) -> AdjustedEffect:
+    """Return the effect on the treated: what they did, less what like untreated customers did."""
+    z = np.column_stack([np.ones(len(y)), x.to_numpy(dtype=float)])
+    left = y - z @ np.linalg.lstsq(z[~treated], y[~treated], rcond=None)[0]
+    share = float(treated.mean())
+    parts = np.where(treated, left, -left * e / (1 - e)) / share
+    value = float(parts.mean())
+    influence = parts - treated * value / share
+    mean = float(y[treated].mean())
+    return AdjustedEffect(value, _error(influence, rows), (mean - value, mean))
 
 
 def _error(influence: _Floats, rows: NDArray[np.intp]) -> float:

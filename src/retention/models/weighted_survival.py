@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from retention.errors import NotEnoughDataError, ParameterError
 from retention.estimates import bootstrap_interval
 from retention.schemas import check_durations
 
-from .doubly_robust import propensity
+from .doubly_robust import balancing_weights, propensity
 
 __all__ = ["WeightedSurvival", "WeightedSurvivalFit"]
 
@@ -62,6 +63,8 @@ class WeightedSurvival:
         Known before treatment, as in `DoublyRobust`; empty for a randomised treatment.
     replicates : int
         Bootstrap samples of customers.
+    effect_on : str
+        ``all`` or ``treated``, as in `DoublyRobust`.
     level : float
         Level of the intervals.
 
@@ -76,6 +79,7 @@ class WeightedSurvival:
     groups: tuple[str, ...] = ()
     replicates: int = 200
     level: float = 0.95
+    effect_on: Literal["all", "treated"] = "all"
 
     def fit(self, durations: pd.DataFrame, rng: np.random.Generator) -> WeightedSurvivalFit:
         """Fit to one row a customer and trial: schema `durations`, ``treated`` and covariates.
@@ -149,8 +153,10 @@ class WeightedSurvival:
         if not (self.covariates or self.groups):
             return np.ones(len(table))
         e = propensity(table, self.covariates, self.groups).to_numpy()
-        share = treated.mean()
-        weights: _Floats = np.where(treated, share / e, (1 - share) / (1 - e))
+        weights = balancing_weights(treated, e, self.effect_on)
+        if self.effect_on == "all":
+            share = treated.mean()
+            weights *= np.where(treated, share, 1 - share)
         return weights
 
     def _gaps(self, curves: tuple[_Floats, _Floats]) -> tuple[float, float]:

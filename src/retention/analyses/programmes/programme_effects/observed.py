@@ -37,18 +37,23 @@ def observed(
     covariates, groups = _covariates(trials)
     full = trials[trials["complete"]]
     check_arms(full, tables.minimum_n)
-    spec = DoublyRobust(covariates=covariates, groups=groups, overlap=0.005, cluster="index")
+    spec = DoublyRobust(
+        covariates=covariates, groups=groups, overlap=0.005, cluster="index", effect_on="treated"
+    )
     share = spec.fit(full.assign(outcome=full["retained"].astype(float)))
     curve = WeightedSurvival(
         horizon=horizon, covariates=covariates, groups=groups, replicates=max(2, replicates // 4),
-        level=level,
+        level=level, effect_on="treated",
     ).fit(trials[["entry", "duration", "event", "treated", *covariates, *groups]], rng)  # fmt: skip
     n, events = share.n_treated + share.n_untreated, int((~full["retained"]).sum())
     low, high = share.doubly_robust.interval(level)
     retained = Estimate(
         value=share.doubly_robust.value, low=low, high=high, level=level, unit="share", n=n,
         events=events, grade="C",
-        method=f"augmented weighting, like customers {horizon} {tables.window.unit}s on",
+        method=(
+            f"augmented weighting, effect on those who joined, against like customers {horizon} "
+            f"{tables.window.unit}s on"
+        ),
     )  # fmt: skip
     return put_together(
         tables, programme, "like customers", retained,
