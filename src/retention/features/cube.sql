@@ -1,18 +1,27 @@
-, moves as (
+-- spells that are alike are counted first: all that follows is small, however many spells there are
+, alike as (
     select
         {%- for name in pattern %} {{ name | ident }}, {% endfor +%}
-        entry as tenure, 1 as entered, 0 as censored, 0 as events
-        {%- for cause in causes %}, 0 as {{ ("events_" ~ cause) | ident }}{% endfor +%}
+        entry, duration, event{% if causes %}, reason{% endif %}, count(*) as n
     from spells
+    group by {% for name in pattern %}{{ name | ident }}, {% endfor %}entry, duration, event
+        {%- if causes %}, reason{% endif +%}
+),
+moves as (
+    select
+        {%- for name in pattern %} {{ name | ident }}, {% endfor +%}
+        entry as tenure, n as entered, 0 as censored, 0 as events
+        {%- for cause in causes %}, 0 as {{ ("events_" ~ cause) | ident }}{% endfor +%}
+    from alike
     union all
     select
         {%- for name in pattern %} {{ name | ident }}, {% endfor +%}
-        duration as tenure, 0 as entered, 1 - event as censored, event as events
+        duration as tenure, 0 as entered, n * (1 - event) as censored, n * event as events
         {%- for cause in causes %},
-        case when event = 1 and reason = {{ cause | literal }} then 1 else 0 end
+        case when event = 1 and reason = {{ cause | literal }} then n else 0 end
             as {{ ("events_" ~ cause) | ident }}
         {%- endfor +%}
-    from spells
+    from alike
 ),
 sums as (
     select

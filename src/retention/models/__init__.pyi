@@ -31,7 +31,7 @@ from .control_chart import p_chart as p_chart
 from .counts import RiskTable as RiskTable
 from .counts import count_spells as count_spells
 from .cox import Cox as Cox
-from .cox import CoxFit as CoxFit
+from .cox_fit import CoxFit as CoxFit
 from .cure import CureModel as CureModel
 from .cure import CureModelFit as CureModelFit
 from .design import Design as Design

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retention.errors import NotEnoughDataError, SchemaError
-from retention.schemas import cause_columns, check_cube
+from retention.schemas import cause_columns, check_cube, group_codes
 
 __all__ = ["RiskTable", "as_cube", "check_spells", "count_spells"]
 
@@ -128,9 +128,8 @@ def _codes(cube: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, NDArray
     absent = [name for name in by if name not in cube.columns]
     if absent:
         raise SchemaError("cube", [f"no column {name}" for name in absent])
-    grouped = cube.groupby(list(by), dropna=False, sort=True, observed=True)
-    groups = grouped.size().index.to_frame(index=False)
-    return groups, np.asarray(grouped.ngroup(), dtype=np.int64)
+    codes, first = group_codes(cube, by)
+    return cube[list(by)].iloc[first].reset_index(drop=True), codes
 
 
 def as_cube(table: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:

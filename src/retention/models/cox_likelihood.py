@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .risk_sets import CubeRiskSet, Floats, RowRiskSet
 
-__all__ = ["Moments", "Stratum", "baseline", "derivatives", "score_residuals"]
+__all__ = ["Moments", "Stratum", "Ties", "baseline", "derivatives", "score_residuals"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +27,33 @@ class Stratum:
 
     risk: RowRiskSet | CubeRiskSet
     x: Floats
+
+    @cached_property
+    def ties(self) -> Ties:
+        """How those who leave together are numbered."""
+        return Ties.of(self.risk.deaths)
+
+
+@dataclass(frozen=True, eq=False)
+class Ties:
+    """The leavers of all event tenures in a row: tenure, share ``f = l / d``, first of each."""
+
+    tenure: NDArray[np.int64]
+    f: Floats
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, deaths: Floats) -> Ties:
+        """Give the d leavers of each tenure their numbers l = 0 ... d - 1."""
+        count = np.rint(deaths).astype(np.int64)
+        starts = np.cumsum(count) - count
+        tenure = np.repeat(np.arange(len(count)), count)
+        f = (np.arange(len(tenure)) - starts[tenure]) / deaths[tenure]
+        return cls(tenure, f, starts)
+
+    def total(self, values: Floats) -> Floats:
+        """Sum one value a leaver by tenure."""
+        return np.add.reduceat(values, self.starts) if len(self.starts) else np.zeros(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +77,7 @@ class Moments:
         r = np.exp(stratum.x @ beta)
         rx = np.column_stack([r, r[:, None] * stratum.x])
         S, D = risk.at_risk(rx), risk.leaving(rx)
-        sums = _efron(S[:, 0], D[:, 0], risk.deaths) if ties == "efron" else _breslow(S, risk)
+        sums = _efron(S[:, 0], D[:, 0], stratum.ties) if ties == "efron" else _breslow(S, risk)
         return cls(r, S[:, 1:], D[:, 1:], *sums)
 
     def pull(self) -> Floats:
@@ -66,18 +95,13 @@ def _breslow(S: Floats, risk: RowRiskSet | CubeRiskSet) -> tuple[Floats, ...]:
     return -d * np.log(a), d * a, zero, d * a**2, zero, zero
 
 
-def _efron(S0: Floats, D0: Floats, d: Floats) -> tuple[Floats, ...]:
-    count = np.rint(d).astype(np.int64)
-    starts = np.cumsum(count) - count
-    f = (np.arange(count.sum()) - np.repeat(starts, count)) / np.repeat(d, count)
-    rest = np.repeat(S0, count) - f * np.repeat(D0, count)
+def _efron(S0: Floats, D0: Floats, ties: Ties) -> tuple[Floats, ...]:
+    rest = S0[ties.tenure] - ties.f * D0[ties.tenure]
+    log_sum = ties.total(np.log(rest))
     a = 1 / rest
-    af = a * f
-
-    def total(values: Floats) -> Floats:
-        return np.add.reduceat(values, starts) if len(starts) else np.zeros(0)
-
-    return total(np.log(rest)), total(a), total(af), total(a * a), total(a * af), total(af * af)
+    af = a * ties.f
+    products = (a, af, a * a, a * af, af * af)
+    return log_sum, *(ties.total(values) for values in products)
 
 
 def derivatives(
@@ -85,6 +109,7 @@ def derivatives(
     beta: Floats,
     ties: str,
     weights: Sequence[Floats] | None = None,
+    moments: Sequence[Moments] | None = None,
 ) -> tuple[float, Floats, Floats]:
     """Return the log likelihood, its gradient and minus its second derivative.
 
@@ -98,11 +123,14 @@ def derivatives(
         ``efron`` or ``breslow``.
     weights : sequence of ndarray, each of shape (K,), optional
         Weight of each event tenure of each stratum, in gradient and second derivative.
+    moments : sequence of Moments, optional
+        Those of each stratum at `beta`, where they are known.
     """
     log_likelihood, gradient = 0.0, np.zeros_like(beta)
     information = np.zeros((len(beta), len(beta)))
     for number, stratum in enumerate(strata):
-        m, risk, x = Moments.of(stratum, beta, ties), stratum.risk, stratum.x
+        m = Moments.of(stratum, beta, ties) if moments is None else moments[number]
+        risk, x = stratum.risk, stratum.x
         w = np.ones_like(m.A0) if weights is None else weights[number]
         left = risk.leaving(x)
         log_likelihood += float(np.sum(left @ beta) - m.log_sum.sum())
@@ -137,11 +165,10 @@ def score_residuals(stratum: Stratum, beta: Floats, ties: str) -> Floats:
     return residual
 
 
-def baseline(stratum: Stratum, beta: Floats, ties: str) -> tuple[Floats, Floats, Floats, Floats]:
+def baseline(stratum: Stratum, m: Moments) -> tuple[Floats, Floats, Floats, Floats]:
     """Return event tenures, hazard increments at x = 0, their variances, and slopes by beta.
 
     The increments are ``A0``: with Efron's ties they agree with the coefficients, which Breslow's
     do not. The slopes, shape (K, p), are minus ``Q0 S1 - Q1 D1``.
     """
-    m = Moments.of(stratum, beta, ties)
     return stratum.risk.times, m.A0, m.Q0, -m.slope()

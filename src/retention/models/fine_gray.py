@@ -12,7 +12,9 @@ import pandas as pd
 from retention.errors import NotEnoughDataError, ParameterError
 
 from .counts import check_spells
-from .cox import Cox, CoxFit, assemble
+from .cox import Cox
+from .cox_data import assemble
+from .cox_fit import CoxFit
 from .design import Design
 from .risk_sets import Floats, RowRiskSet
 

@@ -23,6 +23,7 @@ __all__ = ["Cells", "StructuredDesign", "make_cells"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_FULL = 8  # places a cell, up to which a full table is faster than a sparse one
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,17 +180,18 @@ class StructuredDesign:
 
     def transposed_times(self, s: Floats) -> Floats:
         """Return the columns' products with a number a cell."""
-        by_pattern, by_step = self._by_pattern(s), np.bincount(self.step, s, len(self.basis))
-        parts = [self.basis.T @ by_step, self.x.T @ by_pattern]
-        parts.append(self.varying.T @ self._by_pattern(s * self.slope[self.step]))
+        table = self._table(s)
+        by_step = np.asarray(table.sum(axis=0)).ravel()
+        parts = [self.basis.T @ by_step]
+        parts.append(self.x.T @ np.asarray(table.sum(axis=1)).ravel())
+        parts.append(self.varying.T @ (table @ self.slope))
         if self.period is not None:
             parts.append(np.bincount(self.period + 1, s, self.periods + 1)[1:].astype(float))
         return np.concatenate(parts)
 
     def gram(self, w: Floats) -> Floats:
         """Return the columns' cross-products weighted by a number a cell."""
-        shape = (len(self.x), len(self.basis))
-        table = csr_matrix((w, (self.pattern, self.step)), shape=shape)
+        table = self._table(w)
         blocks = [(self.x, np.ones(len(self.basis))), (self.varying, self.slope)]
         by_step = np.asarray(table.sum(axis=0)).ravel()
         rows = [[self.basis.T @ (by_step[:, None] * self.basis)]]
@@ -216,5 +218,10 @@ class StructuredDesign:
         corner = np.diag(np.bincount(code, w, size)[1:])
         return np.block([[gram, side.T], [side, corner]])
 
-    def _by_pattern(self, s: Floats) -> Floats:
-        return np.bincount(self.pattern, s, len(self.x)).astype(float)
+    def _table(self, w: Floats) -> Floats | csr_matrix:
+        """Return a number a cell as a table of patterns and steps: full, unless mostly empty."""
+        shape = (len(self.x), len(self.basis))
+        if shape[0] * shape[1] > _FULL * len(w):
+            return csr_matrix((w, (self.pattern, self.step)), shape=shape)
+        found = np.bincount(self.pattern * shape[1] + self.step, w, shape[0] * shape[1])
+        return found.astype(float, copy=False).reshape(shape)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from .cox_likelihood import Stratum, derivatives
+from .cox_likelihood import Moments, Stratum, derivatives
 from .risk_sets import Floats
 
 __all__ = ["proportionality_test"]
@@ -20,6 +20,7 @@ def proportionality_test(
     ties: str,
     terms: Mapping[str, Sequence[str]],
     transform: str,
+    moments: Sequence[Moments] | None = None,
 ) -> pd.DataFrame:
     """Test whether adding ``x g(tenure)`` to the model would improve it, by term and for all.
 
@@ -31,6 +32,8 @@ def proportionality_test(
         Terms are tested as a whole.
     transform : str
         g: ``km`` (1 - S(t-) of all spells), ``rank`` (among all ends of spells) or ``identity``.
+    moments : sequence of Moments, optional
+        Those of each stratum at `beta`, where they are known.
 
     Returns
     -------
@@ -44,9 +47,10 @@ def proportionality_test(
        has it from version 3.0 on, not its approximation by one mean variance.
     """
     g = _scale(strata, transform)
-    _, gradient, cross = derivatives(strata, beta, ties, g)
-    _, _, square = derivatives(strata, beta, ties, [w**2 for w in g])
-    _, _, information = derivatives(strata, beta, ties)
+    m = [Moments.of(s, beta, ties) for s in strata] if moments is None else moments
+    _, gradient, cross = derivatives(strata, beta, ties, g, m)
+    _, _, square = derivatives(strata, beta, ties, [w**2 for w in g], m)
+    _, _, information = derivatives(strata, beta, ties, None, m)
     variance = square - cross.T @ np.linalg.solve(information, cross)
     column = {name: j for j, name in enumerate(name for names in terms.values() for name in names)}
     rows = {}

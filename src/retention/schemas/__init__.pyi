@@ -1,6 +1,7 @@
 from .cube import CUBE_COUNTS as CUBE_COUNTS
 from .cube import cause_columns as cause_columns
 from .cube import check_cube as check_cube
+from .cube import group_codes as group_codes
 from .cube import pattern_columns as pattern_columns
 from .features import check_durations as check_durations
 from .features import check_person_periods as check_person_periods
