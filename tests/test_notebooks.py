@@ -55,7 +55,8 @@ def test_a_notebook_says_what_it_is_about(path, articles):
     article = articles[path.stem]
     assert article.title
     assert article.question.endswith("?")
-    assert set(article.needs) <= set(INPUT_TABLES)
+    needed = {name for need in article.needs for name in need.split("|")}
+    assert needed <= set(INPUT_TABLES)
     assert len({cell.get("id") for cell in notebook["cells"]}) == len(notebook["cells"])
 
 

@@ -11,6 +11,7 @@ from .spark import Spark as Spark
 from .store import Store as Store
 from .store import digest_of as digest_of
 from .tables import Base as Base
+from .tables import Derived as Derived
 from .tables import Tables as Tables
 from .text import identifier as identifier
 from .text import literal as literal

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ from .staging import period_end
 from .store import Store, digest_of
 from .text import identifier, literal, render
 
-__all__ = ["Base", "Engine", "Tables"]
+__all__ = ["Base", "Derived", "Engine", "Tables"]
 
 _WORTH_KEEPING = 0.05  # seconds: below, reading it back costs as much
 
@@ -74,6 +74,35 @@ class Base:
         return CheckReport({**used, **self.refused.tables})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A table of the contract that a company does not have, made from others by SQL.
+
+    Parameters
+    ----------
+    sql : str
+        One SELECT over the tables in `sources`, a template as `Tables.query` takes.
+    sources : tuple of str
+        Tables it reads.
+    columns : tuple of str
+        Columns it makes; the others of the contract are null.
+    sentence : str
+        What was assumed, for the reader.
+    names : mapping of str to object
+        Values of the template.
+    later_days : int
+        The sources are read as they were known this many days after the window's cutoff: for facts
+        that take so long to become certain. The window must then end as much earlier.
+    """
+
+    sql: str
+    sources: tuple[str, ...]
+    columns: tuple[str, ...]
+    sentence: str
+    names: Mapping[str, Any]
+    later_days: int = 0
+
+
 class Tables:
     """The checked tables of one company, as known at the window's cutoff.
 
@@ -95,6 +124,8 @@ class Tables:
         Survey item to its construct, dimension and scale, see `Project.items`.
     programmes : mapping
         Programme to what is planned of it, see `Project.programmes`.
+    derived : mapping of str to Derived
+        Tables made from others, see `derive`.
     """
 
     def __init__(
@@ -106,6 +137,7 @@ class Tables:
         minimum_n: int = 20,
         items: Mapping[str, Mapping[str, Any]] | None = None,
         programmes: Mapping[str, Mapping[str, Any]] | None = None,
+        derived: Mapping[str, Derived] | None = None,
     ) -> None:
         if window.cutoff > base.data_cutoff:
             raise ParameterError(
@@ -116,6 +148,7 @@ class Tables:
         self.minimum_n = minimum_n
         self.items = MappingProxyType(dict(items or {}))
         self.programmes = MappingProxyType(dict(programmes or {}))
+        self.derived = MappingProxyType(dict(derived or {}))
         self._base = base
         self._known = {
             name: table.columns
@@ -123,8 +156,12 @@ class Tables:
             if self._datable(name, table.columns)
         }
         self._views = {
-            name: self._view(INPUT_TABLES[name], columns) for name, columns in self._known.items()
+            name: self._view(INPUT_TABLES[name], columns, window.cutoff)
+            for name, columns in self._known.items()
         }
+        for name, made in self.derived.items():
+            self._known[name] = made.columns
+            self._views[name] = self._derived_view(INPUT_TABLES[name], made)
         self._engine: Engine = base.engine.scope(self._views)
 
     @classmethod
@@ -252,6 +289,46 @@ class Tables:
             minimum_n=self.minimum_n,
             items=self.items,
             programmes=self.programmes,
+            derived=self.derived,
+        )
+
+    def derive(self, name: str, made: Derived, *, window: Window) -> Tables:
+        """Return the same company with a table of the contract made from its other tables.
+
+        It is there for every query, also at earlier cutoffs (`as_of`), and made anew from what was
+        known then.
+
+        Parameters
+        ----------
+        name : str
+            Table of the contract; one that the company has is hidden.
+        made : Derived
+            How it is made.
+        window : Window
+            What the company is seen through from here on; its cutoff may lie at most
+            ``made.later_days`` before this one.
+
+        Raises
+        ------
+        MissingTableError
+            If a source is missing.
+        ParameterError
+            If the sources would be read after the data cutoff.
+        """
+        self.require(*made.sources, needed_for=f"the table {name}")
+        if window.cutoff + timedelta(days=made.later_days) > self._base.data_cutoff:
+            raise ParameterError(
+                f"{name} at {window.cutoff} needs what was known {made.later_days} days later; the "
+                f"data end at {self._base.data_cutoff}"
+            )
+        return Tables(
+            self._base,
+            window,
+            currency=self.currency,
+            minimum_n=self.minimum_n,
+            items=self.items,
+            programmes=self.programmes,
+            derived={**self.derived, name: made},
         )
 
     def close(self) -> None:
@@ -262,48 +339,65 @@ class Tables:
     def _content_of(self, text: str) -> str:
         """Return what identifies the result of a query; empty where nothing does."""
         words = set(re.findall(r"\w+", text))
-        used = {name: self._base.admitted[name].content for name in self._known if name in words}
+        named = {name for name in self._known if name in words}
+        named |= {s for name in named & set(self.derived) for s in self.derived[name].sources}
+        used = {n: self._base.admitted[n].content for n in sorted(named - set(self.derived))}
         if not used or not all(used.values()):
             return ""
-        views = {name: self._views[name] for name in used}
+        views = {name: self._views[name] for name in sorted(named)}
         return digest_of([__version__, text, used, views])
 
-    @property
-    def _is_latest(self) -> bool:
-        return self.window.cutoff == self._base.data_cutoff
+    def _is_latest(self, cutoff: date) -> bool:
+        return cutoff == self._base.data_cutoff
 
     def _datable(self, name: str, columns: tuple[str, ...]) -> bool:
-        return self._is_latest or INPUT_TABLES[name].dated in columns
+        return self._is_latest(self.window.cutoff) or INPUT_TABLES[name].dated in columns
 
-    def _view(self, schema: TableSchema, columns: tuple[str, ...]) -> str:
-        parts = [self._value(column, columns) for column in schema.columns]
+    def _derived_view(self, schema: TableSchema, made: Derived) -> str:
+        known = self.window.cutoff + timedelta(days=made.later_days)
+        sources = [
+            f"{identifier(name)} as ("
+            f"{self._view(INPUT_TABLES[name], self._base.admitted[name].columns, known)})"
+            for name in made.sources
+        ]
+        parts = [
+            identifier(c.name)
+            if c.name in made.columns
+            else f"cast(null as {c.sql_type}) as {identifier(c.name)}"
+            for c in schema.columns
+        ]
+        sql = self.sql(made.sql, **made.names)
+        return f"with {', '.join(sources)} select {', '.join(parts)} from ({sql}) as made"
+
+    def _view(self, schema: TableSchema, columns: tuple[str, ...], cutoff: date) -> str:
+        parts = [self._value(column, columns, cutoff) for column in schema.columns]
         parts += [identifier(name) for name in columns if name not in schema]
         return (
             f"select {', '.join(parts)} from base.{identifier(schema.name)}"
-            f"{self._rows_known(schema, columns)}"
+            f"{self._rows_known(schema, columns, cutoff)}"
         )
 
-    def _value(self, column: Column, columns: tuple[str, ...]) -> str:
+    def _value(self, column: Column, columns: tuple[str, ...], cutoff: date) -> str:
         name = identifier(column.name)
         if column.name not in columns:
             return f"cast(null as {column.sql_type}) as {name}"
-        day = column.known_from
-        if not day or (day not in columns and self._is_latest):
+        day, latest = column.known_from, self._is_latest(cutoff)
+        if not day or (day not in columns and latest):
             return name
         if day not in columns:
             return f"cast(null as {column.sql_type}) as {name}"
-        known = f"{identifier(day)} < {literal(self.window.cutoff)}"
-        if day != column.name and self._is_latest:
+        known = f"{identifier(day)} < {literal(cutoff)}"
+        if day != column.name and latest:
             known += f" or {identifier(day)} is null"
         return f"case when {known} then {name} end as {name}"
 
-    def _rows_known(self, schema: TableSchema, columns: tuple[str, ...]) -> str:
+    def _rows_known(self, schema: TableSchema, columns: tuple[str, ...], until: date) -> str:
         if schema.dated not in columns:
             return ""
-        day, cutoff = identifier(schema.dated), literal(self.window.cutoff)
+        day, cutoff = identifier(schema.dated), literal(until)
         if schema[schema.dated].kind == "period":
             return f" where {period_end(day)} <= {cutoff}"
-        if self._is_latest and not schema[schema.dated].required:
+        if self._is_latest(until) and not schema[schema.dated].required:
             return f" where {day} < {cutoff} or {day} is null"
         return f" where {day} < {cutoff}"
 

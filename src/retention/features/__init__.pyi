@@ -6,6 +6,9 @@ from .annual_spend import build_annual_spend as build_annual_spend
 from .assortment import Assortment as Assortment
 from .assortment import build_assortment as build_assortment
 from .bond_worth import build_bond_worth as build_bond_worth
+from .buying_spells import Dated as Dated
+from .buying_spells import build_order_gaps as build_order_gaps
+from .buying_spells import contracts_from_orders as contracts_from_orders
 from .choices import build_choices as build_choices
 from .choices import build_switches as build_switches
 from .complaints import build_complaint_cases as build_complaint_cases

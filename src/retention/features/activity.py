@@ -64,7 +64,8 @@ def build_inactivity(tables: Tables, *, gap_days: int = 90) -> pd.DataFrame:
     -------
     DataFrame
         Index ``customer_id``, every customer who ever bought; ``purchase_days``,
-        ``active_spells``, ``longest_gap`` (days; missing after one purchase day),
+        ``active_spells``, ``longest_gap`` (days; missing after one purchase day), ``gaps`` (how
+        many there were), ``sum_log_gap`` and ``sum_log_gap_squared`` (of days; missing likewise),
         ``first_order_on``, ``last_order_on``, ``days_since_order``, and ``inactive``: whether the
         gap that is open now is longer than `gap_days`.
 

@@ -96,6 +96,8 @@ class Driver:
 def default_drivers(tables: Tables) -> tuple[Driver, ...]:
     """Return the drivers that the company's tables allow: complaints, contacts, answers, bonds."""
     found = [driver for driver in _COMMON if driver.table in tables]
+    if "contracts" in tables.derived and "orders" in tables:
+        found.append(_PACE)
     found = [d for d in found if not d.until or d.until in tables.columns(d.table)]
     if "surveys" in tables and (driver := _satisfaction(tables)) is not None:
         found.append(driver)
@@ -111,6 +113,10 @@ _COMMON = (
     Driver(name="bonds", table="bonds", kind="active", most=4),
     Driver(name="programmes", table="enrolments", kind="active", until="ended_on", most=2),
 )  # fmt: skip
+
+
+# where orders say who is here, how often a customer ordered is what is known of each first
+_PACE = Driver(name="orders", table="orders", kind="count", days=365, where="amount > 0", most=12)
 
 
 def _satisfaction(tables: Tables) -> Driver | None:

@@ -15,6 +15,9 @@ select
   count(*) as purchase_days,
   sum(case when gap is null or gap > {{ gap_days }} then 1 else 0 end) as active_spells,
   max(gap) as longest_gap,
+  count(gap) as gaps,
+  sum(case when gap > 0 then ln(gap) end) as sum_log_gap,
+  sum(case when gap > 0 then ln(gap) * ln(gap) end) as sum_log_gap_squared,
   min(ordered_on) as first_order_on,
   max(ordered_on) as last_order_on,
   datediff('day', max(ordered_on), {{ window.last_day | literal }}) as days_since_order

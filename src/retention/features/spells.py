@@ -55,6 +55,7 @@ def spell_sql(
         "from_customers": [name for name in by if sources[name] == "customers"],
         "with_reason": reasons,
         "reason_days": _REASON_DAYS,
+        "cohort_months": 0,
         "grace_days": grace_days,
         "observed_from": _date_sql(max(window.start, observed_from or window.start)),
         "last_day": _date_sql(window.last_day - timedelta(days=grace_days)),

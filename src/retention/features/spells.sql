@@ -45,6 +45,10 @@
         {%- if with_reason %},
         coalesce(t.reason, 'unknown') as reason
         {%- endif +%}
+        {%- if cohort_months %},
+        cast(floor((year(i.started_on) * 12 + month(i.started_on) - 1) / {{ cohort_months }})
+            as integer) as cohort
+        {%- endif +%}
     from islands as i
     {%- if from_customers +%}
     left join customers as c on c.customer_id = i.customer_id

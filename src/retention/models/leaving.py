@@ -343,7 +343,7 @@ def standardised_risk(
     fit: DiscreteHazardFit,
     customers: pd.DataFrame,
     horizon: int,
-    settings: Sequence[Mapping[str, object]],
+    settings: Sequence[Scenario],
 ) -> pd.DataFrame:
     """Return the mean risk of the same customers, were each of them as a setting says.
 
@@ -351,8 +351,8 @@ def standardised_risk(
     ----------
     fit, customers, horizon
         As for `predict_leaving`.
-    settings : sequence of mapping of column to value
-        The first is the one the others are compared with.
+    settings : sequence of mapping of column to value, or to one value a unit ahead
+        The first is the one the others are compared with; empty for the values of today.
 
     Returns
     -------
@@ -362,8 +362,7 @@ def standardised_risk(
     """
     means, gradients = [], []
     for setting in settings:
-        values: dict[str, Any] = dict(setting)
-        mean, gradient = _mean_risk(fit, customers.assign(**values), horizon)
+        mean, gradient = _mean_risk(fit, customers, horizon, setting)
         means.append(mean)
         gradients.append(gradient)
     z = normal_quantile(fit.level)
@@ -379,12 +378,12 @@ def standardised_risk(
 
 
 def _mean_risk(
-    fit: DiscreteHazardFit, customers: pd.DataFrame, horizon: int
+    fit: DiscreteHazardFit, customers: pd.DataFrame, horizon: int, scenario: Scenario
 ) -> tuple[float, Floats]:
     total, gradient = 0.0, np.zeros(len(fit.theta))
     for part, tenure in _chunks(customers, horizon):
         H, slope = np.zeros(len(part)), np.zeros((len(part), len(fit.theta)))
-        for rows, t in _ahead(fit, part, tenure, horizon, None):
+        for rows, t in _ahead(fit, part, tenure, horizon, scenario):
             rate, change = fit.rate(rows @ fit.theta, t)
             H += rate
             slope += change[:, None] * rows

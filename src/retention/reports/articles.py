@@ -31,7 +31,8 @@ class Article:
     title, question : str
         For people.
     needs : tuple of str
-        Input tables without which the question cannot be answered.
+        Input tables without which the question cannot be answered; ``contracts|orders`` where one
+        of them will do.
     measures : tuple of str
         Constructs that the project's ``[items]`` must measure.
     order : int
@@ -66,7 +67,11 @@ class Article:
 
     def lacks(self, tables: Collection[str], constructs: Collection[str] = ()) -> tuple[str, ...]:
         """Return the needed tables that are not there, and ``items.`` with each unmeasured one."""
-        absent = [name for name in self.needs if name not in tables]
+        absent = [
+            name.replace("|", " or ")
+            for name in self.needs
+            if not any(one in tables for one in name.split("|"))
+        ]
         return (*absent, *(f"items.{name}" for name in self.measures if name not in constructs))
 
 

@@ -14,6 +14,7 @@ from retention.errors import NotEnoughDataError, ParameterError
 from retention.estimates import Estimate, normal_interval, wilson_interval
 from retention.features import build_churn_periods
 
+from .inactivity_choice import churn_tables, spell_cautions
 from .retention_curve import group_columns
 
 __all__ = ["ChurnChange", "churn_change"]
@@ -97,7 +98,7 @@ def churn_change(
     Parameters
     ----------
     tables : Tables
-        With ``contracts``.
+        With ``contracts``, or else ``orders``.
     by : str, sequence of str, optional
         Columns; ``"auto"`` takes the first of product, segment and so on that there is.
     against : str
@@ -117,6 +118,7 @@ def churn_change(
     """
     if against not in ("previous", "year"):
         raise ParameterError(f"against must be previous or year, got {against!r}")
+    tables = churn_tables(tables, dated="detected")
     keys, unit = group_columns(tables, by), tables.window.unit
     counts = build_churn_periods(tables, by=keys, periods=_BACK[unit], band=_BAND[unit])
     days = sorted(counts["day"].unique())
@@ -134,7 +136,7 @@ def churn_change(
         change=float(parts["mix"].sum() + parts["hazard"].sum()),
         before=pd.Timestamp(before).date(), now=pd.Timestamp(now).date(), by=keys, unit=unit,
         numbers=_numbers(parts, chart, tables.minimum_n, level, back, unit),
-        warnings=_cautions(chart, unit),
+        warnings=(*spell_cautions(tables), *_cautions(chart, unit)),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from retention.features import Driver, build_active
 from retention.models import attributable_shares, standardised_risk
 
 from .churn_model import ChurnModel, fit_churn_model, group_choice
+from .inactivity_choice import churn_tables, spell_cautions
 
 __all__ = ["ChurnDrivers", "churn_drivers"]
 
@@ -95,7 +96,8 @@ def churn_drivers(
     Parameters
     ----------
     tables : Tables
-        With ``contracts``; complaints, contacts, surveys, bonds and enrolments are used if there.
+        With ``contracts``, or else ``orders``; complaints, contacts, surveys, bonds and enrolments
+        are used if there.
     by : str, sequence of str, optional
         Fixed columns; ``"auto"`` takes segment and product.
     drivers : sequence of Driver, optional
@@ -108,10 +110,11 @@ def churn_drivers(
     Raises
     ------
     MissingTableError
-        If there are no contracts.
+        If there are neither contracts nor orders.
     NotEnoughDataError
         If too few customers left, or nothing distinguishes them.
     """
+    tables = churn_tables(tables)
     unit = tables.window.unit
     horizon = _HORIZON[unit] if horizon is None else horizon
     model = fit_churn_model(tables, by=by, drivers=drivers, level=level)
@@ -130,7 +133,7 @@ def churn_drivers(
         ratios=ratios, risks=risks, shares=shares,
         hazard=model.fit.hazard_by_tenure(np.arange(1.0, longest + 1)), horizon=horizon, unit=unit,
         model=model, numbers=_numbers(model, ratios, shares, risks, unit, horizon),
-        warnings=_cautions(model, unit),
+        warnings=(*spell_cautions(tables), *_cautions(model, unit)),
     )  # fmt: skip
 
 
@@ -151,14 +154,14 @@ def _values(model: ChurnModel, name: str) -> list[object]:
     """Return the reference, then the values to show: levels, or the range of a number."""
     if name in model.fit.design.levels:
         return list(model.fit.design.levels[name])
-    cells = model.cells
+    cells, base = model.cells, model.references[name]
     order = cells[[name, "n"]].sort_values(name)
     share = np.cumsum(order["n"].to_numpy()) / order["n"].sum()
     found = order[name].to_numpy()
     if cells[name].nunique() <= 6:
-        return sorted(cells[name].unique(), key=lambda v: (v != 0, v))
+        return sorted(cells[name].unique(), key=lambda v: (v != base, v))
     ends = [found[np.searchsorted(share, q)] for q in (0.05, 0.25, 0.75, 0.95)]
-    return [0, *dict.fromkeys(end for end in ends if end != 0)]
+    return [base, *dict.fromkeys(end for end in ends if end != base)]
 
 
 def _risks(model: ChurnModel, active: pd.DataFrame, horizon: int) -> pd.DataFrame:

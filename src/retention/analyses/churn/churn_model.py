@@ -12,6 +12,8 @@ from retention.errors import NotEnoughDataError
 from retention.features import Driver, build_hazard_cells, default_drivers, pattern_sources
 from retention.models import DiscreteHazard, DiscreteHazardFit
 
+from .inactivity_choice import churn_tables
+
 __all__ = ["ChurnModel", "fit_churn_model", "group_choice"]
 
 _TERMS = ("price_gap", "renewal_due")
@@ -37,6 +39,8 @@ class ChurnModel:
         Levels with too few leavers, and what they were merged into, by column.
     left_out : dict of str to str
         Columns not used, and why.
+    changing : tuple of str
+        Covariates that change in a stay: the drivers.
     references : dict of str to object
         The value each covariate is compared with: the most frequent level of text, 0 for numbers.
     """
@@ -46,6 +50,7 @@ class ChurnModel:
     covariates: tuple[str, ...]
     merged: dict[str, dict[str, str]]
     left_out: dict[str, str]
+    changing: tuple[str, ...]
     references: dict[str, object]
 
     def prepared(self, customers: pd.DataFrame) -> pd.DataFrame:
@@ -88,6 +93,7 @@ def fit_churn_model(
     NotEnoughDataError
         If fewer than `minimum_n` customers left.
     """
+    tables = churn_tables(tables)
     groups = group_choice(tables, by)
     chosen = default_drivers(tables) if drivers is None else tuple(drivers)
     cells = build_hazard_cells(tables, by=groups, drivers=chosen)
@@ -109,7 +115,8 @@ def fit_churn_model(
         covariates=used, tenure=pieces, level=level,
         references={k: v for k, v in references.items() if isinstance(v, str)},
     )  # fmt: skip
-    return ChurnModel(spec.fit(cells), cells, tuple(used), merged, left_out, references)
+    changing = tuple(driver.name for driver in chosen if driver.name in used)
+    return ChurnModel(spec.fit(cells), cells, tuple(used), merged, left_out, changing, references)
 
 
 def _texts(column: pd.Series) -> pd.Series:
@@ -125,14 +132,16 @@ def _select(
     references: dict[str, object] = {}
     for name in names:
         if pd.api.types.is_numeric_dtype(cells[name]):
-            away = cells[name] != 0
+            zero = cells[name] == 0
+            base = 0 if zero.any() else cells.groupby(name)["n"].sum().idxmax()
+            away = cells[name] != base
             if cells.loc[away, "n"].sum() < minimum_n or not away.any():
-                left_out[name] = "hardly ever different from 0"
+                left_out[name] = f"hardly ever different from {base:g}"
             elif min(cells.loc[side, "events"].sum() for side in (away, ~away)) < _RARE:
                 left_out[name] = "too few who left had it, or had it not"
             else:
                 used.append(name)
-                references[name] = 0
+                references[name] = base
             continue
         texts = _texts(cells[name])
         events = cells.groupby(texts)["events"].sum()

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from retention.engine import Tables
-from retention.errors import NotEnoughDataError
+from retention.errors import NotEnoughDataError, ParameterError
 from retention.estimates import Estimate
-from retention.features import Driver, build_active
-from retention.models import ExpectedLeavers, expected_leavers, predict_leaving, reasons_to_leave
+from retention.features import Driver, build_active, build_activity
+from retention.models import (
+    ExpectedLeavers,
+    expected_leavers,
+    predict_leaving,
+    reasons_to_leave,
+    standardised_risk,
+)
 
 from .churn_model import ChurnModel, fit_churn_model, group_choice
 from .churn_validation import ChurnValidation, dated_renewals, validate_churn
+from .inactivity_choice import churn_tables, spell_cautions
 
 __all__ = ["ChurnRisk", "churn_risk"]
 
 _HORIZON = {"day": 30, "week": 13, "month": 3, "quarter": 1, "year": 1}
 _STAY = {"day": 365, "week": 52, "month": 12, "quarter": 4, "year": 3}
 _MOST_REASONS = 20_000
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -40,6 +49,10 @@ class ChurnRisk:
         driver, ``total``; they add up exactly. Of the riskiest 20,000 at most.
     leavers, loss : ExpectedLeavers
         Expected leavers within the horizon, and the annual price they take along.
+    scenarios : pandas.DataFrame
+        By name: ``risk`` (mean within the horizon) with ``risk_low`` and ``risk_high``,
+        ``leavers`` and ``difference`` from today's values in customers, with ``low`` and ``high``;
+        the first row is today's values.
     validation : ChurnValidation or None
         How earlier predictions fared; None if the history is too short to tell.
     horizon, stay_horizon, unit : int, int, str
@@ -54,6 +67,7 @@ class ChurnRisk:
     reasons: pd.DataFrame
     leavers: ExpectedLeavers
     loss: ExpectedLeavers | None
+    scenarios: pd.DataFrame
     validation: ChurnValidation | None
     horizon: int
     stay_horizon: int
@@ -106,6 +120,7 @@ def churn_risk(
     horizon: int | None = None,
     by: str | Sequence[str] | None = "auto",
     drivers: Sequence[Driver] | None = None,
+    scenarios: Mapping[str, Mapping[str, object]] | None = None,
     origins: int = 4,
     level: float = 0.95,
 ) -> ChurnRisk:
@@ -117,11 +132,16 @@ def churn_risk(
     Parameters
     ----------
     tables : Tables
-        With ``contracts``; complaints, contacts, surveys, bonds and enrolments are used if there.
+        With ``contracts``, or else ``orders`` (a customer then leaves on the day the rule of
+        inactivity is broken); complaints, contacts, surveys, bonds and enrolments are used if
+        there.
     horizon : int, optional
         Units ahead; 3 months by default.
     by, drivers
         As for `churn_drivers`.
+    scenarios : mapping of name to mapping of column to value, optional
+        Covariates that will not keep their present values: one value, or a list of one a unit
+        ahead. By default each driver that changes is set in turn to none, or to its best level.
     origins : int
         Earlier cutoffs at which the model is tried.
     level : float
@@ -131,7 +151,10 @@ def churn_risk(
     ------
     MissingTableError, NotEnoughDataError
         As for `churn_drivers`; also if nobody is here.
+    ParameterError
+        If a scenario names a column that the model does not use, or has not one value a unit.
     """
+    tables = churn_tables(tables, dated="detected")
     unit = tables.window.unit
     horizon = _HORIZON[unit] if horizon is None else horizon
     model = fit_churn_model(tables, by=by, drivers=drivers, level=level)
@@ -142,10 +165,9 @@ def churn_risk(
     known = dated_renewals(model.prepared(active), max(horizon, _STAY[unit]))
     customers = _customers(model, known, active, horizon, _STAY[unit], list(groups))
     leavers = expected_leavers(model.fit, known, horizon)
-    price = active.get("monthly_price")
+    worth = _annual_worth(tables, active)
     loss = None
-    if price is not None:
-        worth = 12 * price.fillna(0).to_numpy(float)
+    if worth is not None:
         loss = expected_leavers(model.fit, known, horizon, worth=worth)
         customers["annual_price"] = worth
         customers["expected_loss"] = customers["p_leave"] * worth
@@ -156,11 +178,63 @@ def churn_risk(
     customers["reasons"] = _in_words(reasons, model, chosen).reindex(customers.index)
     validation, why = _validation(tables, horizon, origins, by, drivers)
     return ChurnRisk(
-        customers=customers, reasons=reasons, leavers=leavers, loss=loss, validation=validation,
+        customers=customers, reasons=reasons, leavers=leavers, loss=loss,
+        scenarios=_scenarios(model, known, horizon, scenarios), validation=validation,
         horizon=horizon, stay_horizon=_STAY[unit], unit=unit, currency=tables.currency,
         model=model, numbers=_numbers(model, leavers, loss, validation, horizon, tables),
-        warnings=_cautions(model, customers, validation, why, horizon, unit),
+        warnings=(
+            *spell_cautions(tables),
+            *_cautions(model, customers, validation, why, horizon, unit),
+        ),
     )  # fmt: skip
+
+
+def _annual_worth(tables: Tables, active: pd.DataFrame) -> Floats | None:
+    """Return what each pays a year: by contract, or else what was bought in the last 365 days."""
+    if "monthly_price" in active:
+        return 12 * active["monthly_price"].fillna(0).to_numpy(float)
+    if "contracts" not in tables.derived:
+        return None
+    bought = build_activity(tables, days=(365,))["amount_365"]
+    return bought.reindex(active.index).fillna(0).clip(lower=0).to_numpy(float)
+
+
+def _scenarios(
+    model: ChurnModel,
+    known: pd.DataFrame,
+    horizon: int,
+    asked: Mapping[str, Mapping[str, object]] | None,
+) -> pd.DataFrame:
+    """Return the risk of the same customers, were covariates as each scenario says."""
+    chosen = _usual_scenarios(model) if asked is None else asked
+    for name, setting in chosen.items():
+        if unknown := sorted(set(setting) - set(model.covariates)):
+            raise ParameterError(
+                f"scenario {name}: the model does not use {', '.join(unknown)}; it uses "
+                f"{', '.join(model.covariates)}"
+            )
+    table = standardised_risk(model.fit, known, horizon, [{}, *chosen.values()])
+    table.index = pd.Index(["as today", *chosen], name="scenario")
+    table.insert(3, "leavers", len(known) * table["risk"])
+    table[["difference", "low", "high"]] *= len(known)
+    return table
+
+
+def _usual_scenarios(model: ChurnModel) -> dict[str, dict[str, object]]:
+    """Return, for each driver that changes, none of it, or the level with the least risk."""
+    found: dict[str, dict[str, object]] = {}
+    coefficients = model.fit.coefficients
+    for name in model.changing:
+        if model.references[name] != 0 and name not in model.fit.design.levels:
+            continue  # nobody was ever seen without it
+        columns = model.fit.design.term_columns[name]
+        if name in model.fit.design.levels:
+            effects = [0.0, *(float(coefficients[column]) for column in columns)]
+            best = model.fit.design.levels[name][int(np.argmin(effects))]
+            found[f"{name} {best}"] = {name: best}
+        else:
+            found[f"no {name}"] = {name: 0}
+    return found
 
 
 def _customers(
@@ -287,6 +361,9 @@ def _cautions(
             f"{far:,} customers are, or will within {_span(horizon, unit)} be, beyond the longest "
             "tenure at which anybody was watched; their hazard is held at its last value."
         )
+    found.append(
+        "Scenarios move what the model saw go with leaving; what a change would do is not known."
+    )
     found.append("Reasons are what the model used, not what would happen if they were changed.")
     found += [f"{name} is not used: {text}." for name, text in model.left_out.items()]
     return tuple(found)

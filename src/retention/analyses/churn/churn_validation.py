@@ -27,6 +27,7 @@ from retention.models import DiscreteHazard, predict_leaving
 from retention.window import Period
 
 from .churn_model import fit_churn_model, group_choice
+from .inactivity_choice import churn_tables
 
 __all__ = ["ChurnValidation", "dated_renewals", "validate_churn"]
 
@@ -124,6 +125,7 @@ def validate_churn(
     """
     if origins < 1:
         raise ParameterError(f"origins must be 1 or more, got {origins}")
+    tables = churn_tables(tables, dated="detected")
     parts, skipped = [], []
     for cutoff, end in _origins(tables, horizon, origins):
         try:

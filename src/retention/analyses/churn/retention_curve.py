@@ -16,6 +16,8 @@ from retention.features import build_cube, build_spell_dates, pattern_sources
 from retention.models import KaplanMeier, KaplanMeierFit, LogRank, LogRankFit
 from retention.window import Period, Window
 
+from .inactivity_choice import churn_tables, spell_cautions
+
 __all__ = ["RetentionCurve", "SnapshotBound", "group_columns", "retention_curve"]
 
 _HORIZONS = {
@@ -134,7 +136,8 @@ def retention_curve(
     Parameters
     ----------
     tables : Tables
-        With ``contracts``; with ``customers`` if `by` names its columns.
+        With ``contracts``, or else with ``orders``, see `churn_tables`; with ``customers`` if `by`
+        names its columns.
     by : str or sequence of str, optional
         Columns that make the groups. ``"auto"`` takes the first of product, segment, region, size,
         industry and channel that the company has, or none.
@@ -157,6 +160,7 @@ def retention_curve(
     MissingTableError, NotEnoughDataError, ParameterError
         As `build_cube`; also if no horizon lies within the tenures seen.
     """
+    tables = churn_tables(tables)
     keys = group_columns(tables, by)
     cube = build_cube(tables, by=keys, grace_days=grace_days)
     fits = _fits(cube, keys, level)
@@ -395,7 +399,7 @@ def _cautions(
     tables: Tables,
     horizons: tuple[int, ...],
 ) -> tuple[str, ...]:
-    found, fit, unit = [], fits[_ALL], tables.window.unit
+    found, fit, unit = list(spell_cautions(tables)), fits[_ALL], tables.window.unit
     if snapshot is not None:
         found.append(_snapshot_caution(snapshot, fit, horizons, unit))
     early = float(fit.at_risk[0])

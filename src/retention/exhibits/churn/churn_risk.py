@@ -15,6 +15,7 @@ __all__ = [
     "plot_churn_risk_calibration",
     "plot_churn_risk_lift",
     "table_churn_risk",
+    "table_churn_risk_scenarios",
     "table_churn_risk_validation",
 ]
 
@@ -107,6 +108,21 @@ def table_churn_risk(answer: ChurnRisk, *, most: int = 25) -> pd.DataFrame:
         }
     )
     return shown.drop(columns=["annual price", "expected loss"]) if answer.loss is None else shown
+
+
+def table_churn_risk_scenarios(answer: ChurnRisk) -> pd.DataFrame:
+    """Return expected leavers under each scenario, and the difference from today's values."""
+    table = answer.scenarios
+    shown = pd.DataFrame(
+        {
+            "mean risk %": 100 * table["risk"],
+            "expected leavers": table["leavers"],
+            "against today": table["difference"],
+            "low": table["low"],
+            "high": table["high"],
+        }
+    )
+    return shown.rename_axis(f"if within {answer.horizon} {answer.unit}s")
 
 
 def table_churn_risk_validation(answer: ChurnRisk) -> pd.DataFrame:
