@@ -34,7 +34,7 @@ __all__ = [
     "spell_cautions",
 ]
 
-_SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99)
+_SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995, 0.9975)
 _MULTIPLES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 _DRAWS = 500
 Bools = NDArray[np.bool_]
@@ -153,7 +153,7 @@ def choose_inactivity(
             f"{gaps.n_events:,.0f} gaps between orders were closed by another; {tables.minimum_n} "
             "are the least from which a threshold can be told"
         )
-    judge_days = max(2, min(2 * _returned_by(gaps, 0.99), _observed_days(tables) // 2))
+    judge_days = max(2, min(2 * _returned_by(gaps, _SHARES[-1]), _observed_days(tables) // 2))
     judged_on = tables.window.cutoff - timedelta(days=judge_days)
     then = tables.as_of(judged_on)
     states = build_inactivity(then, gap_days=max(judge_days, 1))

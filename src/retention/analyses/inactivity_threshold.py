@@ -17,7 +17,7 @@ from .retention_curve import retention_curve
 
 __all__ = ["InactivityThreshold", "inactivity_threshold"]
 
-_MOST_CURVES = 6
+_MOST_CURVES = 5
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

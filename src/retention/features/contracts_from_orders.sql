@@ -35,3 +35,4 @@ select
         then s.last_day + {{ ends_after }} end as ended_on
 from stays as s
 left join customers as c on c.customer_id = s.customer_id
+where s.first_day < {{ window.cutoff | literal }}

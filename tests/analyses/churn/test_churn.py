@@ -16,7 +16,7 @@ from retention.analyses import (
 )
 from retention.datasets import SimulatedCompany, lay_out_example, read_tables, simulate_company
 from retention.engine import Tables
-from retention.errors import NotEnoughDataError
+from retention.errors import NotEnoughDataError, ParameterError
 from retention.estimates import Answer
 from retention.project import Project
 from retention.window import Window
@@ -99,6 +99,25 @@ def test_risk_sums_and_reasons_add_up(risk):
     assert_allclose(both["total"], 100 * both["p_leave"], atol=1e-6)
     assert risk.summary()["customers"].sum() == len(table)
     assert (table["expected_stay"] <= risk.stay_horizon).all()
+
+
+def test_scenarios_move_the_risk_of_the_same_customers(risk):
+    table, n = risk.scenarios, len(risk.customers)
+    today = table.loc["as today"]
+    assert_allclose(today["leavers"], risk.leavers.value)
+    assert today["difference"] == 0
+    assert {"no complaints", "no bonds"} <= set(table.index)
+    assert table.loc["no complaints", "high"] < 0 < table.loc["no bonds", "low"]
+    assert_allclose(table["difference"], n * (table["risk"] - today["risk"]))
+
+
+def test_a_scenario_may_change_from_unit_to_unit(tables, risk):
+    path = {"late": {"complaints": [0, 0, 2]}, "never": {"complaints": 0}, "now": {"complaints": 2}}
+    found = churn_risk(tables, scenarios=path, origins=1).scenarios["risk"]
+    assert found["never"] < found["late"] < found["now"]
+    assert_allclose(found["never"], risk.scenarios.loc["no complaints", "risk"])
+    with pytest.raises(ParameterError, match="does not use weather"):
+        churn_risk(tables, scenarios={"rain": {"weather": 1}}, origins=1)
 
 
 def test_validation_foretold_the_level_and_beats_tenure_alone(risk):

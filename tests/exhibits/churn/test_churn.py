@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from retention.analyses import churn_change, churn_drivers, churn_risk
+from retention.analyses import (
+    churn_change,
+    churn_drivers,
+    churn_risk,
+    inactivity_threshold,
+    retention_cohorts,
+)
 from retention.datasets import simulate_company
 from retention.engine import Tables
 from retention.errors import NotEnoughDataError
@@ -21,12 +27,20 @@ from retention.exhibits import (
     plot_churn_risk,
     plot_churn_risk_calibration,
     plot_churn_risk_lift,
+    plot_inactivity_threshold,
+    plot_inactivity_threshold_curve,
+    plot_retention_cohorts,
     show,
     table_churn_change,
     table_churn_drivers,
     table_churn_drivers_shares,
     table_churn_risk,
+    table_churn_risk_scenarios,
     table_churn_risk_validation,
+    table_inactivity_threshold,
+    table_inactivity_threshold_curve,
+    table_inactivity_threshold_customers,
+    table_retention_cohorts,
 )
 from retention.exhibits.theme import description_of
 from retention.window import Window
@@ -40,7 +54,8 @@ def answers():
     tables = Tables.from_frames(company.tables, window=company.window, items=ITEMS)
     return {
         "drivers": churn_drivers(tables), "risk": churn_risk(tables, origins=2),
-        "change": churn_change(tables),
+        "change": churn_change(tables), "cohorts": retention_cohorts(tables),
+        "inactivity": inactivity_threshold(tables),
     }  # fmt: skip
 
 
@@ -55,6 +70,9 @@ def answers():
         (plot_churn_risk_lift, "risk"),
         (plot_churn_change, "change"),
         (plot_churn_change_parts, "change"),
+        (plot_retention_cohorts, "cohorts"),
+        (plot_inactivity_threshold, "inactivity"),
+        (plot_inactivity_threshold_curve, "inactivity"),
     ],
 )
 def test_figure_can_be_shown_and_has_words(answers, plot, name, capsys):
@@ -75,9 +93,28 @@ def test_tables_are_shown(answers, capsys):
     assert table_churn_change(change)["by hazard (points)"].sum() == pytest.approx(
         100 * change.hazard
     )
+    scenarios = table_churn_risk_scenarios(risk)
+    assert scenarios.loc["as today", "expected leavers"] == pytest.approx(risk.leavers.value)
     for answer in answers.values():
         show(answer)
         assert answer.headline() in capsys.readouterr().out
+
+
+def test_tables_of_cohorts_and_of_inactivity(answers):
+    cohorts, inactivity = answers["cohorts"], answers["inactivity"]
+    table = table_retention_cohorts(cohorts)
+    assert list(table.columns[:2]) == ["customers at first", "0 to 6 months, %"]
+    assert len(table) == cohorts.summary().dropna(how="all").shape[0]
+    both = table_inactivity_threshold(inactivity)
+    assert f"{inactivity.days} days" in both.index
+    assert both["cost of both errors"].iloc[: len(inactivity.choice.thresholds)].min() == (
+        inactivity.choice.thresholds["cost"].min()
+    )
+    curve = table_inactivity_threshold_curve(inactivity)
+    assert curve["customers counted"].is_monotonic_increasing
+    silent = table_inactivity_threshold_customers(inactivity, most=5)
+    assert silent["times the usual gap"].is_monotonic_decreasing
+    assert (silent["silent days"] < inactivity.days).all()
 
 
 def test_alt_text_tells_the_strongest_driver(answers):
