@@ -11,62 +11,27 @@ from .churn.churn_risk import plot_churn_risk as plot_churn_risk
 from .churn.churn_risk import plot_churn_risk_calibration as plot_churn_risk_calibration
 from .churn.churn_risk import plot_churn_risk_lift as plot_churn_risk_lift
 from .churn.churn_risk import table_churn_risk as table_churn_risk
+from .churn.churn_risk import table_churn_risk_scenarios as table_churn_risk_scenarios
 from .churn.churn_risk import table_churn_risk_validation as table_churn_risk_validation
+from .churn.inactivity_threshold import plot_inactivity_threshold as plot_inactivity_threshold
+from .churn.inactivity_threshold import (
+    plot_inactivity_threshold_curve as plot_inactivity_threshold_curve,
+)
+from .churn.inactivity_threshold import table_inactivity_threshold as table_inactivity_threshold
+from .churn.inactivity_threshold import (
+    table_inactivity_threshold_curve as table_inactivity_threshold_curve,
+)
+from .churn.inactivity_threshold import (
+    table_inactivity_threshold_customers as table_inactivity_threshold_customers,
+)
+from .churn.retention_cohorts import plot_retention_cohorts as plot_retention_cohorts
+from .churn.retention_cohorts import table_retention_cohorts as table_retention_cohorts
 from .churn.retention_curve import plot_retention_curve as plot_retention_curve
 from .churn.retention_curve import table_retention_curve as table_retention_curve
 from .customers.core_customers import plot_core_customers as plot_core_customers
 from .customers.core_customers import table_core_customers as table_core_customers
 from .customers.core_customers import (
     table_core_customers_dismissal as table_core_customers_dismissal,
-from .actions import table_actions as table_actions
-from .actions import table_actions_since as table_actions_since
-from .appraisal import plot_appraisal as plot_appraisal
-from .appraisal import plot_appraisal_funnel as plot_appraisal_funnel
-from .appraisal import table_appraisal as table_appraisal
-from .backtest import plot_backtest as plot_backtest
-from .backtest import plot_backtest_expectation as plot_backtest_expectation
-from .backtest import plot_backtest_frequency as plot_backtest_frequency
-from .backtest import plot_backtest_incremental as plot_backtest_incremental
-from .backtest import table_backtest as table_backtest
-from .backtest import table_backtest_origins as table_backtest_origins
-from .bond_returns import plot_bond_returns as plot_bond_returns
-from .bond_returns import table_bond_returns as table_bond_returns
-from .brand_switching import plot_brand_switching as plot_brand_switching
-from .brand_switching import table_brand_switching as table_brand_switching
-from .churn_change import plot_churn_change as plot_churn_change
-from .churn_change import plot_churn_change_parts as plot_churn_change_parts
-from .churn_change import table_churn_change as table_churn_change
-from .churn_drivers import plot_churn_drivers as plot_churn_drivers
-from .churn_drivers import plot_churn_drivers_hazard as plot_churn_drivers_hazard
-from .churn_drivers import plot_churn_drivers_risks as plot_churn_drivers_risks
-from .churn_drivers import table_churn_drivers as table_churn_drivers
-from .churn_drivers import table_churn_drivers_shares as table_churn_drivers_shares
-from .churn_risk import plot_churn_risk as plot_churn_risk
-from .churn_risk import plot_churn_risk_calibration as plot_churn_risk_calibration
-from .churn_risk import plot_churn_risk_lift as plot_churn_risk_lift
-from .churn_risk import table_churn_risk as table_churn_risk
-from .churn_risk import table_churn_risk_scenarios as table_churn_risk_scenarios
-from .churn_risk import table_churn_risk_validation as table_churn_risk_validation
-from .claims import table_claims as table_claims
-from .complaint_recovery import plot_complaint_recovery as plot_complaint_recovery
-from .complaint_recovery import plot_complaint_recovery_backlog as plot_complaint_recovery_backlog
-from .complaint_recovery import plot_complaint_recovery_hazard as plot_complaint_recovery_hazard
-from .complaint_recovery import table_complaint_recovery as table_complaint_recovery
-from .complaint_recovery import table_complaint_recovery_closing as table_complaint_recovery_closing
-from .complaint_recovery import table_complaint_recovery_paradox as table_complaint_recovery_paradox
-from .complaint_recovery import table_complaint_recovery_worth as table_complaint_recovery_worth
-from .contact_policy import plot_contact_policy as plot_contact_policy
-from .contact_policy import plot_contact_policy_frequency as plot_contact_policy_frequency
-from .contact_policy import table_contact_policy as table_contact_policy
-from .contact_policy import table_contact_policy_plan as table_contact_policy_plan
-from .core_customers import plot_core_customers as plot_core_customers
-from .core_customers import table_core_customers as table_core_customers
-from .core_customers import table_core_customers_dismissal as table_core_customers_dismissal
-from .core_customers import table_core_customers_validation as table_core_customers_validation
-from .customer_lifetime_value import plot_alive_history as plot_alive_history
-from .customer_lifetime_value import plot_customer_lifetime_value as plot_customer_lifetime_value
-from .customer_lifetime_value import (
-    plot_customer_lifetime_value_alive as plot_customer_lifetime_value_alive,
 )
 from .customers.core_customers import (
     table_core_customers_validation as table_core_customers_validation,
@@ -155,18 +120,6 @@ from .losses.exit_reasons import plot_exit_reasons_before as plot_exit_reasons_b
 from .losses.exit_reasons import plot_exit_reasons_shares as plot_exit_reasons_shares
 from .losses.exit_reasons import table_exit_reasons as table_exit_reasons
 from .losses.exit_reasons import table_exit_reasons_seen as table_exit_reasons_seen
-from .inactivity_threshold import plot_inactivity_threshold as plot_inactivity_threshold
-from .inactivity_threshold import plot_inactivity_threshold_curve as plot_inactivity_threshold_curve
-from .inactivity_threshold import table_inactivity_threshold as table_inactivity_threshold
-from .inactivity_threshold import (
-    table_inactivity_threshold_curve as table_inactivity_threshold_curve,
-)
-from .inactivity_threshold import (
-    table_inactivity_threshold_customers as table_inactivity_threshold_customers,
-)
-from .loyalty_types import plot_loyalty_types as plot_loyalty_types
-from .loyalty_types import table_loyalty_types as table_loyalty_types
-from .loyalty_types import table_loyalty_types_slopes as table_loyalty_types_slopes
 from .mime import ANSWER_MIME as ANSWER_MIME
 from .mime import FIGURES_MIME as FIGURES_MIME
 from .mime import LANGUAGES as LANGUAGES
@@ -202,22 +155,6 @@ from .surveys.satisfaction import plot_satisfaction_waves as plot_satisfaction_w
 from .surveys.satisfaction import table_satisfaction as table_satisfaction
 from .surveys.satisfaction_drivers import plot_satisfaction_drivers as plot_satisfaction_drivers
 from .surveys.satisfaction_drivers import (
-from .price_room import plot_price_room as plot_price_room
-from .price_room import table_price_room as table_price_room
-from .programme_effects import plot_programme_checks as plot_programme_checks
-from .programme_effects import plot_programme_effects as plot_programme_effects
-from .programme_effects import table_programme_effects as table_programme_effects
-from .relationship_investment import plot_relationship_investment as plot_relationship_investment
-from .relationship_investment import table_relationship_investment as table_relationship_investment
-from .retention_cohorts import plot_retention_cohorts as plot_retention_cohorts
-from .retention_cohorts import table_retention_cohorts as table_retention_cohorts
-from .retention_curve import plot_retention_curve as plot_retention_curve
-from .retention_curve import table_retention_curve as table_retention_curve
-from .satisfaction import plot_satisfaction as plot_satisfaction
-from .satisfaction import plot_satisfaction_waves as plot_satisfaction_waves
-from .satisfaction import table_satisfaction as table_satisfaction
-from .satisfaction_drivers import plot_satisfaction_drivers as plot_satisfaction_drivers
-from .satisfaction_drivers import (
     plot_satisfaction_drivers_asymmetry as plot_satisfaction_drivers_asymmetry,
 )
 from .surveys.satisfaction_drivers import (

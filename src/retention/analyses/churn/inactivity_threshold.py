@@ -13,7 +13,7 @@ from retention.estimates import Estimate
 from retention.features import build_inactivity, contracts_from_orders
 
 from .inactivity_choice import InactivityChoice, choose_inactivity, personal_gaps
-from .retention_curve import retention_curve
+from .retention_curve import RetentionCurve, retention_curve
 
 __all__ = ["InactivityThreshold", "inactivity_threshold"]
 
@@ -142,22 +142,39 @@ def _sensitivity(
     tables: Tables, choice: InactivityChoice, days: int, customers: pd.DataFrame
 ) -> tuple[pd.DataFrame, int]:
     """Make the curve over again for each of a few thresholds."""
-    rows, horizon = {}, 0
-    for threshold in _spread(list(choice.thresholds.index), days):
+    unit = tables.window.unit
+    curves = {d: _curve(tables, d) for d in _spread(list(choice.thresholds.index), days)}
+    horizon = 0
+    if isinstance(own := curves[days], RetentionCurve):
+        horizon = own.horizons[len(own.horizons) // 2]
+    rows = {}
+    for threshold, curve in curves.items():
         active = int((customers["silent_days"] < threshold).sum())
-        row: dict[str, object] = {"active": active}
-        try:
-            made = contracts_from_orders(tables, days=threshold)
-            curve = retention_curve(made, horizons=(horizon,) if horizon else None)
-        except NotEnoughDataError as error:
-            withheld = Estimate.withheld(str(error), unit="", n=active, method="Kaplan-Meier")
-            rows[threshold] = row | {"survival": withheld, "median": withheld}
-            continue
-        horizon = horizon or curve.horizons[len(curve.horizons) // 2]
-        row["survival"] = curve.numbers[f"survival_{horizon}"]
-        row["median"] = curve.numbers["median_lifetime"]
-        rows[threshold] = row
+        survival, median = _two_numbers(curve, horizon, active, unit)
+        rows[threshold] = {"active": active, "survival": survival, "median": median}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("days"), horizon
+
+
+def _curve(tables: Tables, days: int) -> RetentionCurve | str:
+    """Return the curve under a threshold, or why there is none."""
+    try:
+        return retention_curve(contracts_from_orders(tables, days=days))
+    except NotEnoughDataError as error:
+        return str(error)
+
+
+def _two_numbers(
+    curve: RetentionCurve | str, horizon: int, n: int, unit: str
+) -> tuple[Estimate, Estimate]:
+    """Return the share retained at the horizon, and the median lifetime."""
+    if isinstance(curve, str):
+        withheld = Estimate.withheld(curve, unit="share", n=n, method="Kaplan-Meier")
+        return withheld, withheld
+    survival = curve.numbers.get(f"survival_{horizon}")
+    if survival is None:
+        why = f"nobody stays so long as {horizon} {unit}s under this threshold"
+        survival = Estimate.withheld(why, unit="share", n=n, method="Kaplan-Meier")
+    return survival, curve.numbers["median_lifetime"]
 
 
 def _spread(known: list[int], chosen: int) -> list[int]:

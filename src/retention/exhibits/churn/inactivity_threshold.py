@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import InactivityThreshold
-
-from .theme import MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import MUTED, PALETTE, describe, new_axes
 
 __all__ = [
     "plot_inactivity_threshold",

@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from retention.analyses import RetentionCohorts
-
-from .theme import INK, MIN_TEXT, MUTED, describe, new_axes
+from retention.exhibits.theme import INK, MIN_TEXT, MUTED, describe, new_axes
 
 __all__ = ["plot_retention_cohorts", "table_retention_cohorts"]
 
