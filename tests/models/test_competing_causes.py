@@ -91,14 +91,50 @@ def test_one_cause_is_one_minus_kaplan_meier(truncated):
     assert_allclose(se[inside], km.standard_error(t)[inside], atol=1e-12)
 
 
-def test_fine_gray_of_one_cause_is_cox(truncated):
-    table = truncated.drop(columns="entry").assign(
-        reason=np.where(truncated["event"], "only", None)
-    )
+@pytest.mark.parametrize("late", [True, False])
+def test_fine_gray_of_one_cause_is_cox(truncated, late):
+    table = truncated if late else truncated.drop(columns="entry")
+    table = table.assign(reason=np.where(truncated["event"], "only", None))
     ours = FineGray(covariates=["x"], cause="only").fit(table)
     cox = Cox(covariates=["x"], robust=True).fit(table)
     assert_allclose(ours.beta, cox.beta, atol=1e-10)
     assert_allclose(ours.standard_errors, cox.standard_errors, atol=1e-10)
+
+
+def subdistribution(n, seed, beta=0.5):
+    """Two causes of which the first has proportional subdistribution hazards; half come late."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 2, n)
+    p = 1 - 0.5 ** np.exp(beta * x)  # share ever lost to the first
+    first = rng.random(n) < p
+    u = rng.random(n) * p
+    inside = 1 - (1 - u) ** np.exp(-beta * x)  # share of the baseline's half
+    own = -10 * np.log1p(-np.minimum(inside / 0.5, 1 - 1e-12))
+    left = np.ceil(np.where(first, own, rng.exponential(12, n)))
+    entry = np.where(rng.random(n) < 0.5, 0, rng.integers(1, 12, n))
+    end = entry + rng.integers(4, 40, n)
+    table = pd.DataFrame({"x": x, "entry": entry, "duration": np.minimum(left, end).astype(int)})
+    table["event"] = left <= end
+    table["reason"] = np.where(table["event"], np.where(first, "first", "other"), None)
+    return table[left > entry]
+
+
+def test_fine_gray_without_covariates_is_aalen_johansen_under_late_entry():
+    """The identity of Geskus (2011): weighted product-limit equals Aalen-Johansen."""
+    table = subdistribution(1500, seed=1)
+    fit = FineGray(covariates=[], cause="first", ties="breslow").fit(table)
+    base = fit.baselines[""]
+    incidence = AalenJohansen().fit(table).cumulative_incidence(base["tenure"], "first")
+    assert_allclose(1 - np.cumprod(1 - base["hazard"]), incidence, atol=1e-12)
+
+
+def test_fine_gray_recovers_its_coefficient_under_late_entry():
+    table = subdistribution(12_000, seed=2)
+    fit = FineGray(covariates=["x"], cause="first").fit(table)
+    assert abs(fit.beta[0] - 0.5) < 2 * fit.standard_errors["x"]
+    assert fit.standard_errors["x"] < 0.04
+    hazard = Cox(covariates=["x"]).fit(table.assign(event=table["reason"] == "first"))
+    assert abs(hazard.beta[0] - 0.5) > 4 * hazard.standard_errors["x"]
 
 
 def test_equal_groups_pass_gray_and_bad_input_is_told(mgus2, truncated):
@@ -108,8 +144,9 @@ def test_equal_groups_pass_gray_and_bad_input_is_told(mgus2, truncated):
         GrayTest(by=["sex"], cause="rain").fit(mgus2)
     with pytest.raises(ParameterError, match="no causes"):
         AalenJohansen().fit(truncated)
-    table = truncated.assign(reason=np.where(truncated["event"], "only", None))
-    with pytest.raises(ParameterError, match="seen from tenure 0"):
-        FineGray(covariates=["x"], cause="only").fit(table)
+    early = pd.DataFrame({"entry": [0, 0, 3, 3], "duration": [1, 2, 9, 8], "event": True,
+                          "reason": ["a", "b", "a", "b"]})  # fmt: skip
+    with pytest.raises(NotEnoughDataError, match="tenure 2 left, before others entered"):
+        FineGray(covariates=[], cause="a").fit(early)
     with pytest.raises(NotEnoughDataError, match="nobody left for 'rain'"):
         FineGray(covariates=["age"], cause="rain").fit(mgus2)

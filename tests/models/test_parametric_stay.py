@@ -8,7 +8,14 @@ import pytest
 from numpy.testing import assert_allclose
 
 from retention.errors import NotEnoughDataError, NotIdentifiedError, ParameterError
-from retention.models import AcceleratedFailureTime, CureModel, KaplanMeier
+from retention.models import (
+    AcceleratedFailureTime,
+    CureModel,
+    DiscreteHazard,
+    KaplanMeier,
+    expected_leavers,
+    predict_leaving,
+)
 
 
 def test_exact_times_give_the_numbers_of_r(telco, lung, survival_reference):
@@ -95,3 +102,64 @@ def test_a_share_that_cannot_be_told_is_refused():
         CureModel().fit(table.assign(event=False))
     with pytest.raises(ParameterError):
         AcceleratedFailureTime(distribution="gamma")
+
+
+@pytest.fixture(scope="module")
+def stays():
+    return months(np.random.default_rng(7), 4_000, share=0.25)
+
+
+@pytest.fixture(scope="module", params=["weibull", "log_normal", "log_logistic", "cure"])
+def stay_fit(request, stays):
+    if request.param == "cure":
+        return CureModel(covariates=["x"], stay_covariates=["x"]).fit(stays)
+    return AcceleratedFailureTime(covariates=["x"], distribution=request.param).fit(stays)
+
+
+HERE = pd.DataFrame({"tenure": [0, 3, 12, 30], "x": [0, 1, 0, 1]}, index=list("abcd"))
+
+
+def test_those_still_here_are_foretold_given_their_tenure(stay_fit):
+    found = predict_leaving(stay_fit, HERE, 6)
+    for name, row in HERE.iterrows():
+        ahead = row["tenure"] + np.arange(7)
+        s = stay_fit.survival(ahead, {"x": row["x"]}, given=row["tenure"])
+        assert found.loc[name, "p_leave"] == pytest.approx(1 - s[-1], abs=1e-9)
+        assert found.loc[name, "expected_stay"] == pytest.approx(s[:-1].sum(), abs=1e-9)
+    assert (found["low"] < found["p_leave"]).all()
+    assert (found["p_leave"] < found["high"]).all()
+    assert list(found["extrapolated"]) == [False] * 4
+    far = predict_leaving(stay_fit, HERE, 40, beyond="refuse")
+    assert far["p_leave"].isna().tolist() == (HERE["tenure"] + 40 > stay_fit.longest).tolist()
+
+
+def test_their_intervals_are_those_of_the_delta_method(stay_fit):
+    """Against the chances under parameters drawn from their distribution."""
+    rng = np.random.default_rng(0)
+    draws = rng.multivariate_normal(stay_fit.theta, stay_fit.covariance, 400)
+    t = HERE["tenure"].to_numpy(float)
+
+    def chance(theta):
+        start = np.where(t > 0, stay_fit.log_survival(HERE, np.maximum(t, 1e-9), theta), 0.0)
+        return -np.expm1(stay_fit.log_survival(HERE, t + 6, theta) - start)
+
+    drawn = np.array([chance(theta) for theta in draws])
+    found = predict_leaving(stay_fit, HERE, 6)
+    width = found["high"] - found["low"]
+    ends = np.quantile(drawn, [0.025, 0.975], axis=0)
+    assert_allclose(found["low"], ends[0], atol=0.2 * width.max())
+    assert_allclose(found["high"], ends[1], atol=0.2 * width.max())
+
+
+def test_models_of_the_stay_agree_with_the_discrete_hazard(stays):
+    here = pd.DataFrame({"tenure": np.repeat([2, 10, 25], 50), "x": np.tile([0, 1], 75)})
+    weibull = AcceleratedFailureTime(covariates=["x"]).fit(stays)
+    cure = CureModel(covariates=["x"], stay_covariates=["x"]).fit(stays)
+    hazard = DiscreteHazard(covariates=["x"], varying=["x"]).fit(stays)
+    sums = [expected_leavers(fit, here, 3) for fit in (cure, hazard, weibull)]
+    assert sums[0].value == pytest.approx(sums[1].value, rel=0.1)
+    assert sums[0].sd_parameters < sums[0].sd_chance
+    moved = expected_leavers(cure, here, 3, scenario={"x": 1})
+    assert moved.value == pytest.approx(expected_leavers(cure, here.assign(x=1), 3).value)
+    with pytest.raises(ParameterError, match="one value a covariate"):
+        predict_leaving(weibull, here, 3, scenario={"x": [0, 1, 1]})

@@ -85,10 +85,10 @@ class AcceleratedFailureTime:
         frame["exact"] = event & (frame["lower"] == frame["upper"])
         frame["entry"] = table["entry"].to_numpy(float) if "entry" in table else 0.0
         fitter = _fit(self.distribution, frame)
-        return self._read(fitter, design, names, len(table), int(event.sum()))
+        return self._read(fitter, design, names, len(table), int(event.sum()), duration.max())
 
     def _read(
-        self, fitter: Any, design: Design, names: list[str], n: int, n_events: int
+        self, fitter: Any, design: Design, names: list[str], n: int, n_events: int, longest: float
     ) -> AcceleratedFailureTimeFit:
         location, shape = _PARAMETERS[self.distribution]
         order = [(location, "Intercept"), *((location, name) for name in names)]
@@ -102,7 +102,7 @@ class AcceleratedFailureTime:
         covariance[:, -1] *= sign
         return AcceleratedFailureTimeFit(
             design, self.distribution, theta, covariance, float(fitter.log_likelihood_), n,
-            n_events, self.level,
+            n_events, self.level, float(longest),
         )  # fmt: skip
 
 
@@ -151,8 +151,9 @@ class AcceleratedFailureTimeFit:
         At the estimate.
     n, n_events : int
         Spells, and those that left.
-    level : float
-        Level of intervals.
+    level, longest : float
+        Level of intervals; longest tenure seen. `predict_leaving` and `expected_leavers` take the
+        fit.
     """
 
     design: Design
@@ -163,6 +164,7 @@ class AcceleratedFailureTimeFit:
     n: int
     n_events: int
     level: float
+    longest: float
 
     @property
     def coefficients(self) -> pd.Series:
@@ -190,15 +192,21 @@ class AcceleratedFailureTimeFit:
         x = np.zeros(len(self.design.columns))
         if profile is not None:
             x = self.design.matrix(pd.DataFrame([dict(profile)]))[0]
-        middle = self.theta[0] + x @ self.theta[1:-1]
+        middle = np.asarray(self.theta[0] + x @ self.theta[1:-1])
+        ends = [self._log_survival(np.asarray(when, dtype=float), middle, self.scale)
+                for when in (t, given)]  # fmt: skip
+        return np.asarray(np.exp(ends[0] - ends[1]), dtype=float)
 
-        def s(when: Floats) -> Floats:
-            with np.errstate(divide="ignore"):
-                z = (np.log(when) - middle) / self.scale
-            if self.distribution == "weibull":
-                return np.exp(-np.exp(z))
-            if self.distribution == "log_normal":
-                return np.asarray(norm.sf(z), dtype=float)
-            return 1 / (1 + np.exp(z))
+    def log_survival(self, table: pd.DataFrame, t: Floats, theta: Floats) -> Floats:
+        """Return log S of each row of a table at its tenure, under the parameters `theta`."""
+        middle = theta[0] + self.design.matrix(table) @ theta[1:-1]
+        return self._log_survival(t, middle, float(np.exp(theta[-1])))
 
-        return s(np.asarray(t, dtype=float)) / s(np.array([float(given)]))
+    def _log_survival(self, t: Floats, middle: Floats, scale: float) -> Floats:
+        with np.errstate(divide="ignore"):
+            z = (np.log(t) - middle) / scale
+        if self.distribution == "weibull":
+            return np.asarray(-np.exp(z), dtype=float)
+        if self.distribution == "log_normal":
+            return np.asarray(norm.logsf(z), dtype=float)
+        return np.asarray(-np.logaddexp(0.0, z), dtype=float)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from retention.schemas import cause_columns, check_cube, group_codes
 __all__ = ["RiskTable", "as_cube", "check_spells", "count_spells"]
 
 Floats = NDArray[np.float64]
+_MOST_TENURES = 100_000
+_PIECE = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,27 +174,63 @@ def count_spells(durations: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFram
     2       3        2        0         1       1
     """
     check_spells(durations, by)
-    spells = durations[list(by)].copy()
+    codes, first = group_codes(durations, by) if by else (None, np.zeros(1, dtype=np.int64))
     event = durations["event"].to_numpy(dtype=bool)
-    spells["tenure"] = durations["duration"].to_numpy()
-    spells["entered"], spells["censored"] = 0, (~event).astype(int)
-    spells["events"] = event.astype(int)
-    causes = _causes(durations)
-    for cause in causes:
-        spells[f"events_{cause}"] = (event & (durations["reason"] == cause).to_numpy()).astype(int)
-    arrivals = durations[list(by)].copy()
-    arrivals["tenure"] = durations["entry"].to_numpy() if "entry" in durations else 0
-    arrivals["entered"] = 1
-    counts = ["entered", "censored", "events", *(f"events_{cause}" for cause in causes)]
-    rows = pd.concat([spells, arrivals], ignore_index=True)
-    rows[counts] = rows[counts].fillna(0).astype(int)
-    keys = [*by, "tenure"]
-    cube = rows.groupby(keys, dropna=False, sort=True, observed=True)[counts].sum().reset_index()
-    change = cube["entered"] - cube["events"] - cube["censored"]
-    groups = [cube[name] for name in by]
-    total = change.groupby(groups, dropna=False, observed=True).cumsum() if by else change.cumsum()
-    cube.insert(len(keys), "at_risk", (total - change).where(cube["tenure"] > 0, 0))
-    return cube
+    tenure, ended_at, entered_at = _tenure_codes(durations)
+    shape = (len(first), len(tenure))
+    both = _histogram(shape, codes, ended_at, event)
+    counts = {"entered": _histogram(shape, codes, entered_at, None)[0] if entered_at is not None
+              else np.zeros(shape, dtype=np.int64)}  # fmt: skip
+    if entered_at is None:
+        counts["entered"][:, 0] = both.sum(axis=(0, 2))
+    counts |= {"censored": both[0], "events": both[1]}
+    for cause in _causes(durations):
+        own = event & (durations["reason"] == cause).to_numpy()
+        counts[f"events_{cause}"] = _histogram(shape, codes, ended_at, own)[1]
+    before = np.cumsum(counts["entered"] - both.sum(axis=0), axis=1)
+    before -= counts["entered"] - both.sum(axis=0)
+    kept = (counts["entered"] > 0) | (both.sum(axis=0) > 0)
+    group, column = np.nonzero(kept)
+    cube = durations[list(by)].iloc[first[group]].reset_index(drop=True)
+    cube["tenure"] = tenure[column]
+    cube["at_risk"] = np.where(tenure[column] > 0, before[group, column], 0)
+    return cube.assign(**{name: values[group, column] for name, values in counts.items()})
+
+
+def _tenure_codes(
+    durations: pd.DataFrame,
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64] | None]:
+    """Return rising tenures, which of them each spell ended at, and entered at (None: at 0)."""
+    ended = durations["duration"].to_numpy()
+    entered = durations["entry"].to_numpy() if "entry" in durations else None
+    parts = [ended] if entered is None else [ended, entered]
+    if all(part.dtype.kind in "iu" for part in parts):
+        top = max((int(part.max()) for part in parts if len(part)), default=0)
+        if top <= _MOST_TENURES:
+            tenure = np.arange(top + 1, dtype=np.result_type(*parts))
+            return tenure, ended, entered
+    tenure, codes = np.unique(np.concatenate([np.zeros(1), *parts]), return_inverse=True)
+    codes = codes[1:]
+    return tenure, codes[: len(ended)], None if entered is None else codes[len(ended) :]
+
+
+def _histogram(
+    shape: tuple[int, int],
+    codes: NDArray[np.int64] | None,
+    tenure: NDArray[np.int64],
+    flag: NDArray[np.bool_] | None,
+) -> NDArray[np.int64]:
+    """Count rows by flag, group and tenure; in pieces that stay in the processor's cache."""
+    size = shape[0] * shape[1]
+    total = np.zeros(2 * size, dtype=np.int64)
+    step = max(_PIECE, size)
+    for start in range(0, len(tenure), step):
+        piece = slice(start, start + step)
+        cell = tenure[piece] if codes is None else codes[piece] * shape[1] + tenure[piece]
+        if flag is not None:
+            cell = cell + size * flag[piece]
+        total += np.bincount(cell, minlength=2 * size)
+    return total.reshape(2, *shape)
 
 
 def _causes(durations: pd.DataFrame) -> list[str]:
@@ -200,23 +239,35 @@ def _causes(durations: pd.DataFrame) -> list[str]:
     return sorted(map(str, durations.loc[durations["event"].astype(bool), "reason"].unique()))
 
 
+def _plain(column: pd.Series) -> NDArray[Any]:
+    """Return a column as it is if it is whole numbers or truth values, else as floats."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub":
+        return column.to_numpy()
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def _negative(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where there is no finite number of 0 or more."""
+    if values.dtype.kind != "f":
+        some = len(values) and values.min() < 0
+        return values < 0 if some else np.zeros(1, dtype=bool)
+    return ~(values >= 0) | np.isinf(values)
+
+
 def check_spells(durations: pd.DataFrame, by: Sequence[str]) -> None:
     """Raise `SchemaError` with every fault of a table of spells."""
     absent = [name for name in ("duration", "event", *by) if name not in durations.columns]
     if absent:
         raise SchemaError("durations", [f"no column {name}" for name in absent])
-    duration = pd.to_numeric(durations["duration"], errors="coerce").to_numpy(dtype=float)
+    duration, event = _plain(durations["duration"]), _plain(durations["event"])
+    checks = {"duration is not a number of 0 or more": _negative(duration)}
     if "entry" in durations:
-        entry = pd.to_numeric(durations["entry"], errors="coerce").to_numpy(dtype=float)
-    else:
-        entry = np.zeros(len(durations))
-    event = pd.to_numeric(durations["event"], errors="coerce").to_numpy(dtype=float)
-    checks = {
-        "duration is not a number of 0 or more": ~(duration >= 0) | np.isinf(duration),
-        "entry is not a number of 0 or more": ~(entry >= 0) | np.isinf(entry),
-        "entry is not before duration": (entry >= duration) & ~((entry == 0) & (duration == 0)),
-        "event is neither 0 nor 1": ~np.isin(event, (0.0, 1.0)),
-    }
+        entry = _plain(durations["entry"])
+        checks["entry is not a number of 0 or more"] = _negative(entry)
+        late = (entry >= duration) & ~((entry == 0) & (duration == 0))
+        checks["entry is not before duration"] = late
+    if event.dtype != bool:
+        checks["event is neither 0 nor 1"] = (event != 0) & (event != 1)
     if "reason" in durations:
         named = durations["reason"].notna().to_numpy()
         checks["an event has no reason while others have one"] = (event == 1) & ~named

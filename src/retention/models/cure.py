@@ -162,7 +162,8 @@ class CureModelFit:
     n, n_events : int
         Spells, and those that left.
     level, longest : float
-        Level of intervals; longest tenure seen.
+        Level of intervals; longest tenure seen. `predict_leaving` and `expected_leavers` take the
+        fit.
     """
 
     never: Design
@@ -184,14 +185,28 @@ class CureModelFit:
         half = normal_quantile(self.level) * se
         return float(expit(eta)), float(expit(eta - half)), float(expit(eta + half))
 
-    def survival(self, t: ArrayLike, profile: Mapping[str, object] | None = None) -> Floats:
-        """Return S(t) of one profile: those who never leave, and those who have not yet."""
-        share = self.share(profile)[0]
+    def survival(
+        self, t: ArrayLike, profile: Mapping[str, object] | None = None, *, given: float = 0.0
+    ) -> Floats:
+        """Return S(t) of one profile, of those with us at tenure `given`."""
+        z, x = self._x(self.never, profile), self._x(self.stay, profile)
+        ends = [
+            self._log_survival(z, x, np.asarray(when, dtype=float), self.theta)
+            for when in (t, given)
+        ]
+        return np.asarray(np.exp(ends[0] - ends[1]), dtype=float)
+
+    def log_survival(self, table: pd.DataFrame, t: Floats, theta: Floats) -> Floats:
+        """Return log S of each row of a table at its tenure, under the parameters `theta`."""
+        return self._log_survival(self.never.matrix(table), self.stay.matrix(table), t, theta)
+
+    def _log_survival(self, z: Floats, x: Floats, t: Floats, theta: Floats) -> Floats:
         p = len(self.never.columns) + 1
-        middle = np.r_[1.0, self._x(self.stay, profile)] @ self.theta[p:-1]
+        eta = theta[0] + z @ theta[1:p]
+        middle = theta[p] + x @ theta[p + 1 : -1]
         with np.errstate(divide="ignore"):
-            z = np.exp(self.theta[-1]) * (np.log(np.asarray(t, dtype=float)) - middle)
-        return share + (1 - share) * np.exp(-np.exp(z))
+            gone = np.exp(np.exp(theta[-1]) * (np.log(t) - middle))
+        return np.asarray(np.logaddexp(log_expit(eta), log_expit(-eta) - gone), dtype=float)
 
     def summary(self) -> pd.DataFrame:
         """Return one row a coefficient."""

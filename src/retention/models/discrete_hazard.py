@@ -372,6 +372,11 @@ class DiscreteHazardFit:
     mean_hazard: float
 
     @property
+    def longest(self) -> float:
+        """Longest tenure seen."""
+        return float(self.basis.longest)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of all coefficients."""
         slopes = [f"{name} x log tenure" for t in self.varying for name in

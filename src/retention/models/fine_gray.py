@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from retention.errors import NotEnoughDataError, ParameterError
+from retention.errors import NotEnoughDataError
 
 from .counts import check_spells
 from .cox import Cox
@@ -20,13 +21,15 @@ from .risk_sets import Floats, RowRiskSet
 
 __all__ = ["FineGray"]
 
+Bools = NDArray[np.bool_]
+
 
 @dataclass(frozen=True, eq=False)
 class _Weighted(RowRiskSet):
-    """Those lost to another cause stay at risk, weighted by the chance of being uncensored yet."""
+    """Those lost to another cause stay at risk, weighted by the chance of still being watched."""
 
-    lost: Floats  # 1 / G(T-) of those lost to another cause, else 0
-    uncensored: Floats  # G(t-) at each event tenure
+    lost: Floats  # 1 / G(T-) H(T-) of those lost to another cause, else 0
+    watched: Floats  # G(t-) H(t-) at each event tenure
 
     def at_risk(self, values: Floats) -> Floats:
         w = self.lost * self.count
@@ -37,11 +40,11 @@ class _Weighted(RowRiskSet):
         else:
             sums = np.column_stack([np.bincount(self.last, column, size) for column in kept.T])
         gone = np.cumsum(sums, axis=0)[:-1]
-        g = self.uncensored if values.ndim == 1 else self.uncensored[:, None]
+        g = self.watched if values.ndim == 1 else self.watched[:, None]
         return RowRiskSet.at_risk(self, values) + g * gone
 
     def exposure_each(self, increments: Floats) -> Floats:
-        g = self.uncensored.reshape(-1, *[1] * (increments.ndim - 1))
+        g = self.watched.reshape(-1, *[1] * (increments.ndim - 1))
         weighted = np.cumsum(g * increments, axis=0)
         total = np.concatenate([np.zeros((1, *increments.shape[1:])), weighted])
         rest = total[-1] - total[self.last]
@@ -68,6 +71,8 @@ class FineGray:
     ----------
     .. [1] Fine, J. P. and Gray, R. J. (1999). A proportional hazards model for the subdistribution
        of a competing risk. Journal of the American Statistical Association 94, 496-509.
+    .. [2] Geskus, R. B. (2011). Cause-specific cumulative incidence estimation and the Fine and
+       Gray model under both left truncation and right censoring. Biometrics 67, 39-49.
     """
 
     covariates: Sequence[str]
@@ -76,38 +81,28 @@ class FineGray:
     level: float = 0.95
 
     def fit(self, table: pd.DataFrame) -> CoxFit:
-        """Fit to one row a spell with ``reason``; entry after 0 is not supported.
+        """Fit to one row a spell with ``reason``, and ``entry`` where spells enter late.
 
         Raises
         ------
-        ParameterError
-            If spells enter late: their weights would need the chance of late entry as well; use
-            cause-specific `Cox` or `DiscreteHazard`.
         NotEnoughDataError
-            If nobody left for the cause.
+            If nobody left for the cause, or the risk set was empty once.
         """
         check_spells(table, ["reason"])
-        if "entry" in table and (table["entry"] > 0).any():
-            raise ParameterError(
-                "FineGray needs spells seen from tenure 0; with late entry use a hazard by cause"
-            )
         table = table[table["duration"] > 0]
         duration, event = table["duration"].to_numpy(float), table["event"].to_numpy(bool)
+        entry = table["entry"].to_numpy(float) if "entry" in table else np.zeros(len(table))
         own = event & (table["reason"].astype(str) == self.cause).to_numpy()
         if not own.any():
             raise NotEnoughDataError(f"nobody left for {self.cause!r}")
         design = Design.learn(table, self.covariates)
         ones = np.ones(len(table))
-        base = RowRiskSet.of(0 * ones, duration, own, ones)
-        grid, G = _uncensored(duration, event)
-
-        def before(t: Floats) -> Floats:
-            return np.r_[1.0, G][np.searchsorted(grid, t, side="left")]
-
+        base = RowRiskSet.of(entry, duration, own, ones)
+        watched = _Watched.of(entry, duration, event)
         other = event & ~own
         risk = _Weighted(
-            **vars(base), lost=np.where(other, 1 / before(duration), 0.0),
-            uncensored=before(base.times),
+            **vars(base), lost=np.where(other, 1 / watched.at(duration), 0.0),
+            watched=watched.at(base.times),
         )  # fmt: skip
         data = assemble(design, [(risk, design.matrix(table), "")], [np.arange(len(table))],
                         float(len(table)))  # fmt: skip
@@ -115,12 +110,36 @@ class FineGray:
         return spec.fit_data(data)
 
 
-def _uncensored(duration: Floats, event: np.ndarray) -> tuple[Floats, Floats]:
-    """Kaplan-Meier of censoring; at a tie those who left went first."""
-    grid = np.unique(duration[~event])
-    ends, left = np.sort(duration), np.sort(duration[event])
-    n = len(ends) - np.searchsorted(ends, grid, "left")
-    gone = np.searchsorted(left, grid, "right") - np.searchsorted(left, grid, "left")
-    quiet = np.sort(duration[~event])
-    c = np.searchsorted(quiet, grid, "right") - np.searchsorted(quiet, grid, "left")
-    return grid, np.cumprod(1 - c / np.maximum(n - gone, 1)).astype(float)
+@dataclass(frozen=True, eq=False)
+class _Watched:
+    """The chance to be under watch just before each tenure: entered by then, not yet censored.
+
+    At tenure t there are ``n(t) = N S(t-) G(t-) H(t-)`` at risk, with G and H the product-limit
+    estimates of censoring and (in reversed time) of entry, leavers first at ties: ``G H`` follows
+    from how many are at risk and from S.
+    """
+
+    tenure: Floats
+    chance: Floats
+
+    @classmethod
+    def of(cls, entry: Floats, duration: Floats, event: Bools) -> _Watched:
+        tenure = np.unique(duration)
+        n = _count(duration, tenure) - _count(entry, tenure)
+        left = -np.diff(_count(duration[event], tenure), append=0.0)
+        survival = np.cumprod(1 - left / n)
+        if np.any(survival[:-1] <= 0):
+            at = float(tenure[int(np.argmin(survival))])
+            raise NotEnoughDataError(
+                f"all who were at risk at tenure {at:g} left, before others entered: who was lost "
+                "to another cause cannot be weighted from there on; use a hazard by cause"
+            )
+        return cls(tenure, n / np.r_[1.0, survival[:-1]] / len(duration))
+
+    def at(self, t: Floats) -> Floats:
+        return self.chance[np.searchsorted(self.tenure, t)]
+
+
+def _count(values: Floats, tenure: Floats) -> Floats:
+    """Count the values at or above each tenure."""
+    return len(values) - np.searchsorted(np.sort(values), tenure, "left").astype(float)

@@ -6,17 +6,18 @@ follow a scenario that the caller names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from retention.errors import ParameterError, SchemaError
+from retention.errors import ParameterError
 from retention.estimates import normal_quantile
 
 from .discrete_hazard import DiscreteHazardFit
+from .forward import LeavingFit, Scenario, ahead, chunks, forward
 from .hazard_cells import Floats
 
 __all__ = [
@@ -29,11 +30,10 @@ __all__ = [
 ]
 
 _CHUNK = 50_000
-Scenario = Mapping[str, object | Sequence[object]]
 
 
 def predict_leaving(
-    fit: DiscreteHazardFit,
+    fit: LeavingFit,
     customers: pd.DataFrame,
     horizon: int,
     *,
@@ -44,7 +44,7 @@ def predict_leaving(
 
     Parameters
     ----------
-    fit : DiscreteHazardFit
+    fit : DiscreteHazardFit, AcceleratedFailureTimeFit or CureModelFit
         The model.
     customers : pandas.DataFrame
         One row a customer still here: ``tenure`` (whole units completed) and the covariates. A
@@ -76,14 +76,8 @@ def predict_leaving(
         raise ParameterError(f"beyond must be hold or refuse, got {beyond!r}")
     parts = []
     z = normal_quantile(fit.level)
-    for part, tenure in _chunks(customers, horizon):
-        H, stay = np.zeros(len(part)), np.zeros(len(part))
-        slope = np.zeros((len(part), len(fit.theta)))
-        for rows, t in _ahead(fit, part, tenure, horizon, scenario):
-            stay += np.exp(-H)
-            rate, change = fit.rate(rows @ fit.theta, t)
-            H += rate
-            slope += change[:, None] * rows
+    for part, tenure in chunks(customers, horizon):
+        H, stay, slope = forward(fit, part, tenure, horizon, scenario)
         variance = np.einsum("ij,jk,ik->i", slope, fit.covariance, slope)
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = np.where(H > 0, np.exp(z * np.sqrt(variance) / H), 1.0)
@@ -94,7 +88,7 @@ def predict_leaving(
                 "low": -np.expm1(-H / factor),
                 "high": -np.expm1(-H * factor),
                 "expected_stay": stay,
-                "extrapolated": tenure + horizon > fit.basis.longest,
+                "extrapolated": tenure + horizon > fit.longest,
             },
             index=part.index,
         )
@@ -131,7 +125,7 @@ class ExpectedLeavers:
 
 
 def expected_leavers(
-    fit: DiscreteHazardFit,
+    fit: LeavingFit,
     customers: pd.DataFrame,
     horizon: int,
     *,
@@ -157,14 +151,10 @@ def expected_leavers(
         raise ParameterError("worth must hold one finite number a customer")
     total, chance, gradient = 0.0, 0.0, np.zeros(len(fit.theta))
     start = 0
-    for part, tenure in _chunks(customers, horizon):
+    for part, tenure in chunks(customers, horizon):
         w = weight[start : start + len(part)]
         start += len(part)
-        H, slope = np.zeros(len(part)), np.zeros((len(part), len(fit.theta)))
-        for rows, t in _ahead(fit, part, tenure, horizon, scenario):
-            rate, change = fit.rate(rows @ fit.theta, t)
-            H += rate
-            slope += change[:, None] * rows
+        H, _, slope = forward(fit, part, tenure, horizon, scenario)
         p = -np.expm1(-H)
         total += float(w @ p)
         chance += float(w**2 @ (p * (1 - p)))
@@ -213,8 +203,8 @@ def reasons_to_leave(
     s, weight = np.polynomial.legendre.leggauss(nodes)
     s, weight = (s + 1) / 2, weight / 2
     found: dict[str, list[pd.DataFrame]] = {"risk": [], "stay": []}
-    for part, tenure in _chunks(customers, horizon):
-        steps = list(_ahead(fit, part, tenure, horizon, None))
+    for part, tenure in chunks(customers, horizon):
+        steps = list(ahead(fit, part, tenure, horizon, None))
         width = fit.basis.width
         own = [(rows[:, :width] @ fit.theta[:width], t) for rows, t in steps]
         moves = [
@@ -273,74 +263,8 @@ def _term_columns(fit: DiscreteHazardFit) -> dict[str, list[int]]:
     return found
 
 
-def _chunks(customers: pd.DataFrame, horizon: int) -> Iterator[tuple[pd.DataFrame, Floats]]:
-    if horizon < 1 or horizon != int(horizon):
-        raise ParameterError(f"horizon must be 1 unit or more, got {horizon}")
-    if "tenure" not in customers.columns:
-        raise SchemaError("customers", ["no column tenure"])
-    tenure = pd.to_numeric(customers["tenure"], errors="coerce").to_numpy(dtype=float)
-    bad = ~((tenure >= 0) & (tenure == np.floor(tenure)))
-    if bad.any():
-        ids = ", ".join(map(str, customers.index[bad][:3]))
-        raise SchemaError(
-            "customers",
-            [f"tenure is no whole number of 0 or more in {bad.sum():,} rows ({ids})"],
-        )
-    for start in range(0, len(customers), _CHUNK):
-        yield customers.iloc[start : start + _CHUNK], tenure[start : start + _CHUNK]
-
-
-def _ahead(
-    fit: DiscreteHazardFit,
-    part: pd.DataFrame,
-    tenure: Floats,
-    horizon: int,
-    scenario: Scenario | None,
-) -> Iterator[tuple[Floats, Floats]]:
-    """Yield the design and the tenure of each unit ahead."""
-    dated = {str(name).rpartition("@")[0] for name in part.columns} - {""}
-    if not scenario and not dated and not fit.calendar:
-        yield from _held(fit, part, tenure, horizon)
-        return
-    for unit in range(1, horizon + 1):
-        values: dict[str, Any] = {
-            name: _at(value, unit, horizon, name) for name, value in (scenario or {}).items()
-        }
-        for name in dated - set(values):
-            if f"{name}@{unit}" in part.columns:
-                values[name] = part[f"{name}@{unit}"]
-        t = tenure + unit
-        yield fit.rows(part.assign(**values), t), t
-
-
-def _held(
-    fit: DiscreteHazardFit, part: pd.DataFrame, tenure: Floats, horizon: int
-) -> Iterator[tuple[Floats, Floats]]:
-    """Covariates keep their values: only the functions of tenure change from unit to unit."""
-    rows = fit.rows(part, tenure + 1)
-    width, p = fit.basis.width, len(fit.design.columns)
-    names = [name for term in fit.varying for name in fit.design.term_columns[term]]
-    at = [width + fit.design.columns.index(name) for name in names]
-    groups = sum(map(len, fit.pooled.values()))
-    slopes = slice(width + p + groups, width + p + groups + len(names))
-    for unit in range(1, horizon + 1):
-        t = tenure + unit
-        rows[:, :width] = fit.basis.columns(t)
-        if names:
-            rows[:, slopes] = rows[:, at] * fit.log_tenure(t)[:, None]
-        yield rows.copy(), t
-
-
-def _at(value: object, unit: int, horizon: int, name: str) -> object:
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        return value
-    if len(value) != horizon:
-        raise ParameterError(f"scenario {name} has {len(value)} values for {horizon} units")
-    return value[unit - 1]
-
-
 def standardised_risk(
-    fit: DiscreteHazardFit,
+    fit: LeavingFit,
     customers: pd.DataFrame,
     horizon: int,
     settings: Sequence[Scenario],
@@ -378,15 +302,11 @@ def standardised_risk(
 
 
 def _mean_risk(
-    fit: DiscreteHazardFit, customers: pd.DataFrame, horizon: int, scenario: Scenario
+    fit: LeavingFit, customers: pd.DataFrame, horizon: int, scenario: Scenario
 ) -> tuple[float, Floats]:
     total, gradient = 0.0, np.zeros(len(fit.theta))
-    for part, tenure in _chunks(customers, horizon):
-        H, slope = np.zeros(len(part)), np.zeros((len(part), len(fit.theta)))
-        for rows, t in _ahead(fit, part, tenure, horizon, scenario):
-            rate, change = fit.rate(rows @ fit.theta, t)
-            H += rate
-            slope += change[:, None] * rows
+    for part, tenure in chunks(customers, horizon):
+        H, _, slope = forward(fit, part, tenure, horizon, scenario)
         total += float(-np.expm1(-H).sum())
         gradient += np.exp(-H) @ slope
     return total / len(customers), gradient / len(customers)
