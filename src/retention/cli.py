@@ -212,16 +212,15 @@ def _periods(
     last: str | None,
     due: bool,
 ) -> tuple[Period, ...]:
-    from retention.reports import due_periods, latest_period, local_today
-    from retention.window import Period
+    from retention.reports import due_periods, latest_period, local_today, parse_period
 
     latest = latest_period(project)
     if due:
         return due_periods(project, archive.periods(), local_today(project))
     if first or last:
-        end = Period.parse(last) if last else latest
-        return (Period.parse(first) if first else end).through(end)
-    return (Period.parse(label) if label else latest,)
+        end = parse_period(project, last) if last else latest
+        return (parse_period(project, first) if first else end).through(end)
+    return (parse_period(project, label) if label else latest,)
 
 
 @main.command()
@@ -231,15 +230,29 @@ def _periods(
 def render(folder: Path, label: str, lang: str | None) -> None:
     """Render a published report anew, in the present style, without running anything."""
     from retention.project import Project
-    from retention.reports import Order, rebuild_index, render_again
-    from retention.window import Period
+    from retention.reports import Order, parse_period, rebuild_index, render_again
 
     project = Project.load(folder)
     order = Order(**Order.language_of(lang or str(project.report.get("language", "en"))))
-    outcome = render_again(project, Period.parse(label), order)
+    outcome = render_again(project, parse_period(project, label), order)
     rebuild_index(project, *order.languages)
     click.echo(f"{outcome.period}: {outcome.status}", err=True)
     click.echo(outcome.page)
+
+
+@main.command()
+@folder_option
+@click.option("--period", "label", help="A period with a report; else the latest.")
+@click.option("--to", type=click.Path(path_type=Path, dir_okay=False), help="The file.")
+@click.option("--lang", default="", help="A further language of the report: zh.")
+def pdf(folder: Path, label: str | None, to: Path | None, lang: str) -> None:
+    """Print a published report into one PDF, by a browser that is on this machine."""
+    from retention.project import Project
+    from retention.reports import latest_period, parse_period, print_report
+
+    project = Project.load(folder)
+    period = parse_period(project, label) if label else latest_period(project)
+    click.echo(print_report(project.root, period, to, lang))
 
 
 @main.command()
@@ -249,11 +262,11 @@ def render(folder: Path, label: str, lang: str | None) -> None:
 def diff(before: str, after: str, folder: Path) -> None:
     """Say what moved between two reports, BEFORE and AFTER, and what went in differently."""
     from retention.project import Project
-    from retention.reports import differences
-    from retention.window import Period
+    from retention.reports import differences, parse_period
 
     project = Project.load(folder)
-    for line in differences(project, Period.parse(before), Period.parse(after)):
+    periods = (parse_period(project, label) for label in (before, after))
+    for line in differences(project, *periods):
         click.echo(line)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from retention.errors import ParameterError, ProjectError
 from retention.schemas import INPUT_TABLES
-from retention.window import Unit, Window
+from retention.window import Period, Unit, Window
 
 __all__ = ["ROLES", "EngineSettings", "PrivacySettings", "Project", "TableSource"]
 
@@ -44,6 +44,7 @@ _REPORT_KEYS = (
     "owner",
     "language",
     "period",
+    "year_starts",
     "lag_days",
     "cell_timeout",
     "run_timeout",
@@ -236,6 +237,19 @@ class Project:
             start=self.observed_from, cutoff=self.data_cutoff, unit=self.unit, zone=self.zone
         )
 
+    @property
+    def year_starts(self) -> int:
+        """The month in which the fiscal year of the reports starts; 1 is the calendar's."""
+        return int(self.report.get("year_starts", 1))
+
+    def period_named(self, text: str) -> Period:
+        """Return a period by its label, fiscal ones by this project's year."""
+        return Period.parse(text, self.year_starts)
+
+    def period_containing(self, day: date) -> Period:
+        """Return the reports' period in which a day lies: a month, unless the project says else."""
+        return Period.containing(day, self.report.get("period", "month"), self.year_starts)
+
 
 class _Reader:
     """Turns the content of a project file into a `Project` and collects every fault."""
@@ -423,6 +437,9 @@ class _Reader:
     def report(self) -> Mapping[str, Any]:
         section = self.section("report")
         self.known("[report]", section, _REPORT_KEYS)
+        starts = section.get("year_starts", 1)
+        if isinstance(starts, bool) or not isinstance(starts, int) or not 1 <= starts <= 12:
+            self.fault(f"[report] year_starts must be a month from 1 to 12, not {starts!r}")
         return _frozen(section)
 
     def targets(self) -> Mapping[str, float]:

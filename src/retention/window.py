@@ -68,6 +68,14 @@ def _check_unit(unit: str) -> None:
         raise ParameterError(f"unit must be one of {', '.join(UNITS)}; got {unit!r}")
 
 
+_FISCAL = ("quarter", "year")
+
+
+def _check_month(month: int) -> None:
+    if not 1 <= month <= 12:
+        raise ParameterError(f"a year starts in one of the months 1 to 12, not {month!r}")
+
+
 @dataclass(frozen=True, order=True)
 class Period:
     """One calendar day, ISO week (from Monday), month, quarter or year.
@@ -78,6 +86,8 @@ class Period:
         The first day.
     unit : str
         ``day``, ``week``, ``month``, ``quarter`` or ``year``.
+    first_month : int
+        The month in which the fiscal year starts, of quarters and years; 1 is the calendar's.
 
     Raises
     ------
@@ -87,36 +97,50 @@ class Period:
 
     start: date
     unit: Unit = "month"
+    first_month: int = 1
 
     def __post_init__(self) -> None:
         _check_unit(self.unit)
-        if Period._floor(self.start, self.unit) != self.start:
+        _check_month(self.first_month)
+        if self.unit not in _FISCAL:
+            object.__setattr__(self, "first_month", 1)
+        if Period._floor(self.start, self.unit, self.first_month) != self.start:
             raise ParameterError(f"{self.start} is not the first day of a {self.unit}")
 
     @staticmethod
-    def _floor(day: date, unit: str) -> date:
+    def _floor(day: date, unit: str, first_month: int) -> date:
         if unit == "week":
             return day - timedelta(days=day.weekday())
         if unit in _MONTHS:
-            months = _MONTHS[unit]
-            return date(day.year, (day.month - 1) // months * months + 1, 1)
+            since = (day.month - first_month) % _MONTHS[unit] if unit in _FISCAL else 0
+            return add_months(date(day.year, day.month, 1), -since)
         return day
 
     @classmethod
-    def containing(cls, day: date, unit: Unit = "month") -> Period:
+    def containing(cls, day: date, unit: Unit = "month", first_month: int = 1) -> Period:
         """Return the period in which a day lies."""
         _check_unit(unit)
-        return cls(cls._floor(day, unit), unit)
+        return cls(cls._floor(day, unit, first_month), unit, first_month)
 
     @classmethod
-    def parse(cls, text: str) -> Period:
+    def parse(cls, text: str, first_month: int = 1) -> Period:
         """Read a label: ``2026-10``, ``2026-W41``, ``2026-Q3``, ``2026`` or ``2026-10-31``.
+
+        ``FY2026`` and ``FY2026-Q3`` are the fiscal year that ends in 2026, and its third quarter;
+        `first_month` is the month in which it starts.
 
         Raises
         ------
         ParameterError
             If the text is none of these, or no such period exists.
+
+        Examples
+        --------
+        >>> Period.parse("FY2026-Q3", first_month=4).start
+        datetime.date(2025, 10, 1)
         """
+        if m := re.fullmatch(r"FY(\d{4})(?:-Q([1-4]))?", text):
+            return cls._fiscal(int(m[1]), int(m[2]) if m[2] else None, first_month)
         try:
             if m := re.fullmatch(r"(\d{4})", text):
                 return cls(date(int(m[1]), 1, 1), "year")
@@ -136,9 +160,23 @@ class Period:
         )
 
     @classmethod
-    def latest_closed(cls, today: date, unit: Unit = "month", lag_days: int = 0) -> Period:
+    def _fiscal(cls, year: int, quarter: int | None, first_month: int) -> Period:
+        if first_month == 1 or year < 2:
+            raise ParameterError(
+                f"FY{year} is a fiscal year; say in which month it starts ([report] year_starts)"
+            )
+        _check_month(first_month)
+        start = date(year - 1, first_month, 1)  # it is named after the year in which it ends
+        if quarter is None:
+            return cls(start, "year", first_month)
+        return cls(add_months(start, 3 * quarter - 3), "quarter", first_month)
+
+    @classmethod
+    def latest_closed(
+        cls, today: date, unit: Unit = "month", lag_days: int = 0, first_month: int = 1
+    ) -> Period:
         """Return the last period that had ended, `lag_days` ago, when `today` began."""
-        return cls.containing(today - timedelta(days=lag_days), unit).shift(-1)
+        return cls.containing(today - timedelta(days=lag_days), unit, first_month).shift(-1)
 
     @property
     def end(self) -> date:
@@ -153,6 +191,10 @@ class Period:
     @property
     def label(self) -> str:
         """The text that `parse` reads."""
+        if self.first_month != 1:
+            year = add_months(self.start, 13 - self.first_month).year
+            quarter = (self.start.month - self.first_month) % 12 // 3 + 1
+            return f"FY{year}" if self.unit == "year" else f"FY{year}-Q{quarter}"
         if self.unit == "year":
             return f"{self.start.year}"
         if self.unit == "quarter":
@@ -170,7 +212,8 @@ class Period:
     def shift(self, count: int) -> Period:
         """Return the period `count` later, or earlier if it is negative."""
         if self.unit in _MONTHS:
-            return Period(add_months(self.start, count * _MONTHS[self.unit]), self.unit)
+            start = add_months(self.start, count * _MONTHS[self.unit])
+            return Period(start, self.unit, self.first_month)
         return Period(self.start + timedelta(days=count * _DAYS[self.unit]), self.unit)
 
     def previous(self) -> Period:
@@ -180,7 +223,7 @@ class Period:
     def same_last_year(self) -> Period:
         """Return the period a year before: same month, same ISO week number, same day."""
         if self.unit in _MONTHS:
-            return Period(add_months(self.start, -12), self.unit)
+            return Period(add_months(self.start, -12), self.unit, self.first_month)
         if self.unit == "week":
             return self.shift(-52)
         return Period(add_months(self.start, -12), "day")
@@ -193,7 +236,8 @@ class Period:
         ParameterError
             If `last` is of another unit or lies before.
         """
-        if last.unit != self.unit or last < self:
+        alike = (last.unit, last.first_month) == (self.unit, self.first_month)
+        if not alike or last < self:
             raise ParameterError(f"no periods run from {self} to {last}")
         periods = [self]
         while periods[-1] < last:

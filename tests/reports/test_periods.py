@@ -107,3 +107,33 @@ def test_today_is_where_the_company_is(monkeypatch, zone, instant, day):
 
     monkeypatch.setattr("retention.reports.periods.datetime", Clock)
     assert local_today(project(zone=zone)) == day
+
+
+def test_fiscal_quarters_are_due_and_named_after_the_year_that_ends():
+    fiscal = project(period="quarter", year_starts=4)
+    assert latest_period(fiscal).label == "FY2027-Q2"  # July to September 2026
+    first = fiscal.period_named("FY2026-Q4")
+    assert (first.start, first.end) == (date(2026, 1, 1), date(2026, 4, 1))
+    due = due_periods(fiscal, [first, Period.parse("2026-Q1")], date(2026, 11, 3))
+    assert labels(due) == ["FY2027-Q1", "FY2027-Q2"]
+    assert due[0].same_last_year().label == "FY2026-Q1"
+
+
+@pytest.mark.parametrize("first_month", [2, 7, 12])
+@pytest.mark.parametrize("unit", ["quarter", "year"])
+def test_a_fiscal_label_is_read_as_it_is_written(first_month, unit):
+    for month in range(1, 25):
+        day = date(2025 + (month - 1) // 12, (month - 1) % 12 + 1, 15)
+        period = Period.containing(day, unit, first_month)
+        assert period.start <= day < period.end
+        assert Period.parse(period.label, first_month) == period
+        assert period.shift(1).previous() == period
+        assert (period.start.month - first_month) % (3 if unit == "quarter" else 12) == 0
+
+
+def test_a_fiscal_label_needs_its_month():
+    with pytest.raises(ParameterError, match="year_starts"):
+        Period.parse("FY2026")
+    with pytest.raises(ParameterError, match="1 to 12"):
+        Period.parse("FY2026", 13)
+    assert Period.containing(date(2026, 10, 5), "month", 4).label == "2026-10"

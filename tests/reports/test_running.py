@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
@@ -44,6 +45,7 @@ def test_a_report_from_notebooks_to_page(project_dir):
         "metrics.json",
         "manifest.json",
         "notebooks/stayed.ipynb",
+        "tables/key_figures.csv",
         "tables/stayed_counts.csv",
     }
     index = BeautifulSoup((folder / "index.html").read_text(encoding="utf-8"), "html.parser")
@@ -113,7 +115,28 @@ def test_changed_inputs_give_a_revision_that_says_so(project_dir, canned):
     text = BeautifulSoup(index.read_text(encoding="utf-8"), "html.parser").get_text(" ")
     assert "Revision 3 · restated" in text
     assert "notebooks (stayed)" in text
+    assert "Stayed: 70.0, first published as 80.0" in text
+    card = BeautifulSoup((folder / "index.html").read_text(encoding="utf-8"), "html.parser")
+    assert "restated; first published as 80.0" in card.find(class_="card").get_text()
+    assert run(project_dir, force=True).status == "unchanged"
+    assert_rebuilt_from_manifests(project_dir)
     assert "70% of the customers stayed." in text
+
+
+def assert_rebuilt_from_manifests(project_dir):
+    """What is not a report itself may be deleted: it comes again, the same to the byte."""
+    reports, project = project_dir / "reports", Project.load(project_dir)
+    rebuild_index(project)
+    before = {p: b for p, b in files_of(reports).items() if ".locks" not in p.parts}
+    assert before[Path("latest/index.html")] == before[Path("2026-10/index.html")]
+    (reports / "index.html").unlink()
+    for name in ("latest", ".locks", ".staging"):
+        shutil.rmtree(reports / name)
+    rebuild_index(project)
+    assert {p: b for p, b in files_of(reports).items() if ".locks" not in p.parts} == before
+    (reports / "latest/index.html").write_text("forged")
+    rebuild_index(project)
+    assert (reports / "latest/index.html").read_bytes() == before[Path("2026-10/index.html")]
 
 
 def test_a_month_is_compared_with_the_one_before(project_dir, canned):

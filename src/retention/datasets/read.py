@@ -99,8 +99,8 @@ def period_of(project: Project, period: str | Period | None) -> Period:
     if isinstance(period, Period):
         return period
     if period:
-        return Period.parse(period)
-    return Period.containing(project.data_cutoff, project.report.get("period", "month")).previous()
+        return project.period_named(period)
+    return project.period_containing(project.data_cutoff).previous()
 
 
 def _window(project: Project, period: Period) -> Window:

@@ -99,6 +99,9 @@ def _answer_bundle(answer: Answer, name: str) -> dict[str, Any]:
         "order": list(estimates),  # a notebook file sorts its keys
         "estimates": {key: estimate.record() for key, estimate in estimates.items()},
     }
+    proposals = getattr(answer, "proposals", None)
+    if proposals is not None:  # what should be done, for management's page
+        record["actions"] = proposals()
     return {
         "text/plain": answer.headline(),
         "text/markdown": _answer_markdown(answer.headline(), answer.cautions(), estimates),

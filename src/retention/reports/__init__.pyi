@@ -22,6 +22,8 @@ from .parameters import read_parameters as read_parameters
 from .periods import due_periods as due_periods
 from .periods import latest_period as latest_period
 from .periods import local_today as local_today
+from .periods import parse_period as parse_period
+from .printing import print_report as print_report
 from .progress import Seen as Seen
 from .publishing import Archive as Archive
 from .rendering_again import render_again as render_again

@@ -13,8 +13,10 @@ from retention.exhibits import format_number, number_texts
 from retention.project import Project
 from retention.reports.comparing import METRICS, numbers
 from retention.reports.manifest import MANIFEST, read_json
+from retention.reports.periods import report_unit
+from retention.reports.pictures import sparkline
 from retention.reports.publishing import Archive
-from retention.reports.rendering import render_page, sparkline
+from retention.reports.rendering import render_page
 from retention.reports.translating import beside, named_for
 from retention.reports.wording import Words, words_in
 from retention.window import Period
@@ -50,11 +52,27 @@ def rebuild_index(project: Project, *languages: str) -> Path:
     """
     archive = Archive(project.root)
     languages = languages or ("en",)
-    pages = {lang: _index(project, archive, lang, languages) for lang in languages[::-1]}
-    for lang, html in pages.items():
-        (name, page), *_ = beside({"index.html": html}, lang, languages).items()
-        path = _write(archive.folder / name, page)
+    with archive.lock("index", wait=True):  # of two runs the last to read is the last to write
+        pages = {lang: _index(project, archive, lang, languages) for lang in languages[::-1]}
+        for lang, html in pages.items():
+            (name, page), *_ = beside({"index.html": html}, lang, languages).items()
+            path = _write(archive.folder / name, page)
+        _renew_latest(project, archive)
     return path
+
+
+def _renew_latest(project: Project, archive: Archive) -> None:
+    """Make ``reports/latest`` a copy of the last report, so that a bookmark stays good.
+
+    A copy, for a link would not travel to every disk; it is exchanged in one step where the system
+    can.
+    """
+    periods = archive.periods()
+    if not periods:
+        return
+    unit = report_unit(project)
+    last = max(periods, key=lambda period: (period.unit == unit, period.end, period.start))
+    archive.show_as_latest(last)
 
 
 def _index(project: Project, archive: Archive, lang: str, languages: Sequence[str]) -> str:
@@ -93,7 +111,7 @@ def _entry(
     archive: Archive, period: Period, metrics: Mapping[str, Any], words: Words, first: str
 ) -> dict[str, Any]:
     manifest = read_json(archive.published(period) / MANIFEST) or {}
-    kept = sorted(archive.revisions(period).glob("r[0-9]*"))
+    kept = archive.kept(period)
     manifests = [read_json(path / MANIFEST) or {} for path in kept]
     after = [*manifests, manifest][1:]
     return {
@@ -102,7 +120,7 @@ def _entry(
         "name": words.period(period),
         "lead": words.phrases(metrics.get("lead", "")),
         "number": manifest.get("revision", 1),
-        "restated": _is_restated(kept, metrics),
+        "restated": _restated(manifest, metrics, words),
         "revisions": [
             {
                 "number": old.get("revision", 1),
@@ -120,14 +138,20 @@ def _page_in(archive: Archive, period: Period, lang: str, first: str) -> str:
     return name if (archive.published(period) / name).exists() else "index.html"
 
 
-def _is_restated(kept: list[Path], metrics: Mapping[str, Any]) -> bool:
-    """Whether a number of record differs from what was first published under its name."""
+def _restated(
+    manifest: Mapping[str, Any], metrics: Mapping[str, Any], words: Words
+) -> list[dict[str, str]]:
+    """Return the numbers that differ from what was first published under their name."""
     now = numbers(metrics)
-    for path in kept:
-        before = numbers(read_json(path / METRICS) or {})
-        if any(now[key]["value"] != before[key]["value"] for key in now.keys() & before.keys()):
-            return True
-    return False
+    return [
+        {
+            "name": words.name(key.rpartition("/")[2]),
+            "first": format_number(first, now[key]["unit"]),
+            "now": format_number(now[key]["value"], now[key]["unit"]),
+        }
+        for key, first in manifest.get("first", {}).items()
+        if key in now and now[key]["value"] is not None and now[key]["value"] != first
+    ]
 
 
 def _changes(changed: Mapping[str, list[str]], words: Words) -> str:
@@ -143,7 +167,8 @@ def _trends(
 ) -> list[dict[str, Any]]:
     if not periods:
         return []
-    same_unit = [p for p in periods if p.unit == periods[0].unit][::-1]
+    alike = (periods[0].unit, periods[0].first_month)
+    same_unit = [p for p in periods if (p.unit, p.first_month) == alike][::-1]
     by_period = {p: numbers(metrics[p]) for p in same_unit}
     figures = metrics[periods[0]].get("key_figures", [])
     trends = [_trend(f["key"], f.get("label", ""), by_period, words) for f in figures]

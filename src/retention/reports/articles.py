@@ -41,6 +41,8 @@ class Article:
         Numbers of record that belong on management's page, each with which way is good:
         ``higher``, ``lower`` or empty. One that may be absent ends with a question mark. Where no
         notebook of a report names any, it is the first number of each.
+    money_at_stake : mapping of str to str
+        Sums of money for management's page, in the same form.
     labels : mapping of str to str
         What numbers are called on management's page, by their names.
     leads : bool
@@ -60,6 +62,7 @@ class Article:
     measures: tuple[str, ...] = ()
     order: int = 100
     key_figures: dict[str, str] = field(default_factory=dict)
+    money_at_stake: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     leads: bool = False
     not_customers: frozenset[str] = frozenset()
@@ -120,6 +123,7 @@ def read_article(path: Path) -> Article:
         order=int(about.get("order", 100)),
         not_customers=frozenset(map(str, about.get("not_customers", ()))),
         key_figures=_key_figures(about.get("key_figures", {}), path.name),
+        money_at_stake=_key_figures(about.get("money_at_stake", {}), path.name),
         labels={str(k): str(v) for k, v in about.get("labels", {}).items()},
         leads=bool(about.get("leads", False)),
         parameters=read_parameters(_parameters_cell(cells, path.name), path.name),

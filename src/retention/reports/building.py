@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from retention.errors import GateError, MissingTableError, NotEnoughDataError
-from retention.reports import comparing, gates, rendering, sharing, targets
+from retention.reports import comparing, gates, rendering, sharing
 from retention.reports.collection import Collected, collect
-from retention.reports.manifest import MANIFEST, key_of, write_json
+from retention.reports.management import management_page
+from retention.reports.manifest import key_of, write_json
 from retention.reports.orders import Run
 from retention.reports.translating import beside, english_left, in_language, named_for
 from retention.reports.wording import Words, words_in
@@ -52,11 +52,11 @@ def build(run: Run, executed: Path, report: Path, *, has_register: bool | None =
     for lang in run.order.languages:
         spoken = _in(run, lang)
         parts = [in_language(part, spoken.words.phrases) for part in collected]
-        made, summary = _pages(spoken, parts, has_register)
+        made, others = _pages(spoken, parts, has_register)
         made = beside(made, lang, run.order.languages)
         run.manifest["in_english"] |= _left(made, collected, spoken.words)
         pages |= made
-        texts[named_for(sharing.SUMMARY, lang, run.order.lang)] = summary
+        texts |= others
         sharing.write_workbook(report / named_for(sharing.WORKBOOK, lang, run.order.lang), parts)
     _hold_to_gates(run, collected, pages, texts)
     for name, text in (pages | texts).items():
@@ -88,17 +88,18 @@ def _left(pages: dict[str, str], collected: Sequence[Collected], words: Words) -
 
 def _metrics(run: Run, collected: Sequence[Collected]) -> dict[str, Any]:
     figures = comparing.key_figures(collected)
-    return comparing.metrics_record(run.period, collected, figures, _lead(run, collected))
+    return comparing.metrics_record(run.period, collected, figures, _lead(collected))
 
 
 def _pages(
     run: Run, collected: Sequence[Collected], has_register: bool
-) -> tuple[dict[str, str], str]:
-    """Return the pages of a language by file name, and the summary."""
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the pages of a language by file name, and what goes with management's page."""
     pages = {f"{part.article.name}.html": _question(run, part) for part in collected}
     metrics = _metrics(run, collected)
-    pages["index.html"], summary = _management(run, collected, metrics, has_register)
-    return pages, summary
+    made = management_page(run, collected, metrics, frame(run), has_register=has_register)
+    pages["index.html"] = made.pop("index.html")
+    return pages, made
 
 
 def _write_register(run: Run, report: Path) -> bool:
@@ -155,89 +156,7 @@ def _question(run: Run, part: Collected) -> str:
     return rendering.render_question(part, **frame(run))
 
 
-def _lead(run: Run, collected: Sequence[Collected]) -> str:
+def _lead(collected: Sequence[Collected]) -> str:
     leading = sorted(collected, key=lambda part: not part.article.leads)
     headlines = [answer.headline for part in leading for answer in part.answers]
     return headlines[0] if headlines else ""
-
-
-def _management(
-    run: Run, collected: Sequence[Collected], metrics: dict[str, Any], has_register: bool
-) -> tuple[str, str]:
-    """Return management's page, and the same as plain text."""
-    words = run.words
-    figures = comparing.cards(metrics, run.history, words, run.titles)
-    better = {figure["key"]: figure["better"] for figure in metrics["key_figures"]}
-    estimates = sharing.estimates_of(collected)
-    page: dict[str, Any] = {
-        "lead": metrics["lead"],
-        "lead_change": next(
-            (f"{f.name}: {f.changes[0].arrow} {f.changes[0].text}" for f in figures if f.changes),
-            "",
-        ),
-        "figures": figures,
-        "compared": any(figure.changes for figure in figures),
-        "targets": targets.compare_targets(run.project.targets, estimates, better, words),
-        "questions": [_entry(part, words) for part in collected],
-        "unanswered": _unanswered(run),
-        "register": "customers.html" if has_register else "",
-        "files": _files(run, collected, has_register),
-    }
-    title = words("report", period=words.period(run.period))
-    html = rendering.render_page("period", title=title, page=page, **frame(run))
-    return html, sharing.summary_text(title, page, figures, words)
-
-
-def _entry(part: Collected, words: Words) -> dict[str, Any]:
-    cautions = dict.fromkeys(text for answer in part.answers for text in answer.cautions)
-    headlines = list(dict.fromkeys(answer.headline for answer in part.answers))
-    counts = {"more_findings": len(headlines) - 1, "more_cautions": len(cautions)}
-    return {
-        "more": ", ".join(words(key, count=count) for key, count in counts.items() if count > 0),
-        "href": f"{part.article.name}.html",
-        "title": part.article.title,
-        "question": part.article.question,
-        "headlines": headlines,
-        "cautions": list(cautions),
-    }
-
-
-def _unanswered(run: Run) -> list[dict[str, str]]:
-    missing = [
-        {"title": run.titles[name], "reason": run.words("missing_tables", tables=tables)}
-        for name, tables in run.lacking.items()
-    ]
-    return missing + [
-        {
-            "title": run.titles[e.article],
-            "reason": run.words.phrases(e.reason.partition(": ")[2] or e.reason),
-        }
-        for e in run.executions
-        if e.status == "unanswered"
-    ]
-
-
-def _files(run: Run, collected: Sequence[Collected], has_register: bool) -> list[dict[str, str]]:
-    tables = [
-        {"href": table.path, "text": table.caption or table.path}
-        for part in collected
-        for table in part.tables
-    ]
-    notebooks = [
-        {
-            "href": f"notebooks/{part.article.name}.ipynb",
-            "text": f"{run.words('files_notebooks')}: {part.article.title}",
-        }
-        for part in collected
-    ]
-    own = {comparing.METRICS: "files_metrics", MANIFEST: "files_manifest"}
-    own |= {named_for(sharing.SUMMARY, run.words.lang, run.order.lang): "files_summary"}
-    if find_spec("xlsxwriter") is not None:
-        own[named_for(sharing.WORKBOOK, run.words.lang, run.order.lang)] = "files_workbook"
-    if has_register:
-        own["customers.csv"] = "files_register"
-    return [
-        *({"href": name, "text": run.words(key)} for name, key in own.items()),
-        *notebooks,
-        *tables,
-    ]

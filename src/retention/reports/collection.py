@@ -30,13 +30,18 @@ _INJECTED = "injected-parameters"
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerRecord:
-    """One answer as a notebook showed it; `estimates` as ``Estimate.record`` wrote them."""
+    """One answer as a notebook showed it; `estimates` as ``Estimate.record`` wrote them.
+
+    `actions` are what it says should be done, the first thing first: ``what``, ``why``,
+    ``source``, ``customers`` and ``worth``, the record of an `Estimate`.
+    """
 
     article: str
     name: str
     headline: str
     cautions: tuple[str, ...]
     estimates: dict[str, dict[str, Any]]
+    actions: tuple[dict[str, Any], ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Return what ``metrics.json`` keeps."""
@@ -125,6 +130,7 @@ def _answer(record: dict[str, Any], article: Article, before: list[AnswerRecord]
         headline=record["headline"],
         cautions=tuple(record["cautions"]),
         estimates={key: record["estimates"][key] for key in record["order"]},
+        actions=tuple(record.get("actions", ())),
     )
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retention.estimates import Estimate
 from retention.exhibits import format_number, number_texts
-from retention.reports.articles import Article
 from retention.reports.collection import AnswerRecord, Collected
-from retention.reports.manifest import read_json
+from retention.reports.manifest import MANIFEST, read_json
+from retention.reports.pictures import sparkline
 from retention.reports.publishing import Archive
-from retention.reports.rendering import sparkline
 from retention.reports.wording import Words
 from retention.window import Period
 
-__all__ = ["METRICS", "Change", "History", "KeyFigure", "change", "key_figures", "metrics_record"]
+__all__ = [
+    "METRICS",
+    "Change",
+    "History",
+    "KeyFigure",
+    "change",
+    "first_published",
+    "key_figures",
+    "metrics_record",
+]
 
 METRICS = "metrics.json"
 _MOST = 8
@@ -65,10 +73,13 @@ class History:
 
     def __init__(self, archive: Archive, period: Period) -> None:
         self.period = period
-        earlier = [p for p in archive.periods() if p.unit == period.unit and p < period]
+        alike = (period.unit, period.first_month)
+        earlier = [p for p in archive.periods() if (p.unit, p.first_month) == alike and p < period]
         wanted = {*earlier[-_KEPT:], *(p for p in earlier if p == period.same_last_year())}
         found = {p: read_json(archive.folder / p.label / METRICS) for p in sorted(wanted)}
         self.metrics = {p: m for p, m in found.items() if m is not None}
+        published = read_json(archive.published(period) / MANIFEST) or {}
+        self.first: dict[str, float] = published.get("first", {})
 
     def record(self, period: Period, key: str) -> dict[str, Any] | None:
         """Return a number of record of a period, or None."""
@@ -91,6 +102,23 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
+def first_published(
+    published: Mapping[str, Any] | None, metrics: Mapping[str, Any] | None
+) -> dict[str, float]:
+    """Return every number as it was first published for its period, by key.
+
+    Parameters
+    ----------
+    published : mapping or None
+        The manifest of what is published.
+    metrics : mapping or None
+        The numbers of what is to be published.
+    """
+    now = {key: record["value"] for key, record in numbers(metrics or {}).items()}
+    new = {key: value for key, value in now.items() if value is not None}
+    return new | dict((published or {}).get("first", {}))
+
+
 def metrics_record(
     period: Period,
     collected: Sequence[Collected],
@@ -106,6 +134,13 @@ def metrics_record(
         "key_figures": [
             {"key": key, "better": better, "label": label} for key, better, label in figures
         ],
+        "money_at_stake": [
+            {"key": key, "better": better, "label": label}
+            for key, better, label in money_at_stake(collected)
+        ],
+        "actions": [
+            action for part in collected for answer in part.answers for action in answer.actions
+        ],
     }
 
 
@@ -115,7 +150,7 @@ def key_figures(collected: Sequence[Collected]) -> list[tuple[str, str, str]]:
     Notebooks name them in their metadata. Where none names any, it is the first number that each
     has to show.
     """
-    named = [_named(part.article, part.answers) for part in collected]
+    named = [_named(part, part.article.key_figures) for part in collected]
     if not any(named):
         named = [_first(part.answers) for part in collected]
     ranked: list[tuple[int, int, str, str, str]] = []
@@ -130,11 +165,21 @@ def key_figures(collected: Sequence[Collected]) -> list[tuple[str, str, str]]:
     return [(key, better, label) for _, _, key, better, label in chosen]
 
 
-def _named(article: Article, answers: Sequence[AnswerRecord]) -> list[tuple[str, str]]:
+def money_at_stake(collected: Sequence[Collected]) -> list[tuple[str, str, str]]:
+    """Return the key of each sum of money at stake, which way is good, and its label."""
+    return [
+        (f"{part.article.name}/{name}", better, part.article.labels.get(name.split("/")[1], ""))
+        for part in collected
+        for name, better in _named(part, part.article.money_at_stake)
+    ]
+
+
+def _named(part: Collected, wanted: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the numbers of these names that a notebook has, with which way is good."""
     found = []
-    for name, better in article.key_figures.items():
+    for name, better in wanted.items():
         plain = name.rstrip("?")
-        having = [answer.name for answer in answers if plain in answer.estimates]
+        having = [answer.name for answer in part.answers if plain in answer.estimates]
         found += [(f"{having[0]}/{plain}", better)] if having else []
     return found
 
@@ -148,11 +193,15 @@ def _first(answers: Sequence[AnswerRecord]) -> list[tuple[str, str]]:
 
 
 def cards(
-    metrics: Mapping[str, Any], history: History, words: Words, titles: Mapping[str, str]
+    metrics: Mapping[str, Any],
+    history: History,
+    words: Words,
+    titles: Mapping[str, str],
+    listed: str = "key_figures",
 ) -> list[KeyFigure]:
     """Return the cards of management's page from the numbers of record, present and past."""
     known = numbers(metrics)
-    labels = _labels(metrics["key_figures"], titles, words)
+    labels = _labels(metrics[listed], titles, words)
     return [
         _card(
             figure,
@@ -162,8 +211,27 @@ def cards(
             history,
             words,
         )
-        for figure in metrics["key_figures"]
+        for figure in metrics[listed]
     ]
+
+
+def mark_restated(
+    figures: Iterable[KeyFigure], metrics: Mapping[str, Any], history: History, words: Words
+) -> list[KeyFigure]:
+    """Return the cards; one that is not as it was first published has a line that says so."""
+    return [
+        replace(figure, changes=(*figure.changes, *_restated(figure.key, metrics, history, words)))
+        for figure in figures
+    ]
+
+
+def _restated(
+    key: str, metrics: Mapping[str, Any], history: History, words: Words
+) -> Iterable[Change]:
+    first, record = history.first.get(key), numbers(metrics).get(key, {})
+    if first is not None and record.get("value") not in (None, first):
+        was = format_number(first, record["unit"])
+        yield Change(words("restated_was", first=was), "↻", "soft")
 
 
 def _labels(

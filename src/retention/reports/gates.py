@@ -220,7 +220,7 @@ def check_numbers(collected: Sequence[Collected], minimum_n: int) -> tuple[Gate,
                 empty.append(f"{where}: {answer.headline!r}")
         absent += [
             f"{part.article.name}: {name}"
-            for name in part.article.key_figures
+            for name in (*part.article.key_figures, *part.article.money_at_stake)
             if not name.endswith("?") and name not in names
         ]
     return (

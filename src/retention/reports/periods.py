@@ -10,7 +10,7 @@ from retention.errors import ParameterError
 from retention.project import Project
 from retention.window import UNITS, Period, Unit
 
-__all__ = ["due_periods", "latest_period", "local_today", "report_unit"]
+__all__ = ["due_periods", "latest_period", "local_today", "parse_period", "report_unit"]
 
 
 def report_unit(project: Project) -> Unit:
@@ -29,7 +29,19 @@ def report_unit(project: Project) -> Unit:
 
 def latest_period(project: Project) -> Period:
     """Return the last period that the data hold whole."""
-    return Period.containing(project.data_cutoff, report_unit(project)).previous()
+    report_unit(project)
+    return project.period_containing(project.data_cutoff).previous()
+
+
+def parse_period(project: Project, text: str) -> Period:
+    """Return a period by its label, fiscal ones by the project's year.
+
+    Raises
+    ------
+    ParameterError
+        If there is none such.
+    """
+    return project.period_named(text)
 
 
 def local_today(project: Project) -> date:
@@ -58,8 +70,10 @@ def due_periods(project: Project, published: Collection[Period], today: date) ->
         Those the data do not hold whole yet are among them: whoever runs them is told so.
     """
     unit = report_unit(project)
-    last = Period.latest_closed(today, unit, int(project.report.get("lag_days", 0)))
-    known = sorted(period for period in published if period.unit == unit)
+    lag, first_month = int(project.report.get("lag_days", 0)), project.year_starts
+    last = Period.latest_closed(today, unit, lag, first_month)
+    alike = (last.unit, last.first_month)
+    known = sorted(p for p in published if (p.unit, p.first_month) == alike)
     if not known:
         return (last,)
     if last < known[0]:

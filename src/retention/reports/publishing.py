@@ -6,26 +6,32 @@
     reports/2026-10/                what is published for a period
     reports/revisions/2026-10/r01/  what it replaced
     reports/failures/2026-10/       the last failure, for the analyst; gone after a success
+    reports/latest/                 a copy of the last report, for bookmarks
     reports/.staging/               work in hand, on the same filesystem
     reports/.locks/                 one file a period
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
 
 from retention.errors import ParameterError, ProjectError, TemporaryError
-from retention.reports.manifest import MANIFEST, read_json
+from retention.reports.manifest import MANIFEST, intact, read_json
 from retention.window import Period
 
-__all__ = ["Archive"]
+__all__ = ["LATEST", "Archive"]
+
+LATEST = "latest"
 
 
 class Archive:
@@ -86,15 +92,25 @@ class Archive:
         for path in self.folder.iterdir():
             manifest = read_json(path / MANIFEST) if path.is_dir() else None
             if manifest and manifest.get("status") == "published" and not path.is_symlink():
-                try:
-                    found.append(Period.parse(path.name))
-                except ParameterError:
-                    continue  # a folder of the user's own
+                with contextlib.suppress(ParameterError):  # a folder of the user's own
+                    found.append(_period_of(path.name, manifest))
         return tuple(sorted(found, key=lambda period: (period.start, period.end)))
 
+    def kept(self, period: Period) -> list[Path]:
+        """Return the folders of what a period's report replaced, the oldest first."""
+        found = self.revisions(period).glob("r[0-9]*")
+        return sorted(found, key=lambda path: (len(path.name), path.name))
+
     @contextmanager
-    def lock(self, period: Period) -> Iterator[None]:
+    def lock(self, period: Period | str, *, wait: bool = False) -> Iterator[None]:
         """Hold the lock of a period. The system gives it back when its holder ends, however.
+
+        Parameters
+        ----------
+        period : Period or str
+            Or the name of something else that one run alone may write.
+        wait : bool
+            Whether to wait, a minute at most, until it is free.
 
         Raises
         ------
@@ -103,11 +119,14 @@ class Archive:
         """
         self._make(self.locks)
         try:
-            descriptor = os.open(self.locks / period.label, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = os.open(self.locks / str(period), os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise TemporaryError(f"the folder reports cannot be written: {error}") from error
         try:
-            if not _try_lock(descriptor):
+            end = monotonic() + (60 if wait else 0)
+            while not (held := _try_lock(descriptor)) and monotonic() < end:
+                sleep(0.05)
+            if not held:
                 raise TemporaryError(
                     f"another run is making the report for {period}; try again when it is done"
                 )
@@ -169,6 +188,29 @@ class Archive:
             shutil.rmtree(place)
         report.rename(place)
 
+    def show_as_latest(self, period: Period) -> None:
+        """Make ``latest`` a copy of a period's report, if it is not; call under a lock.
+
+        Raises
+        ------
+        ProjectError
+            If it is a link.
+        """
+        target, source = self.folder / LATEST, self.published(period)
+        if target.is_symlink():
+            raise ProjectError(f"reports/{LATEST} is a link; remove it, then run again")
+        manifest = read_json(source / MANIFEST) or {}
+        if read_json(target / MANIFEST) == manifest and intact(target, manifest):
+            return
+        self._make(self.staging)
+        with tempfile.TemporaryDirectory(prefix=f"{LATEST}.", dir=self.staging) as folder:
+            copy = Path(folder) / LATEST
+            shutil.copytree(source, copy)
+            if target.exists() and not _exchange(copy, target):
+                target.rename(copy.with_name("aside"))
+            if not target.exists():
+                copy.rename(target)
+
     def fail(self, finished: Path, period: Period) -> Path:
         """Put a failure where the analyst finds it. Returns its folder."""
         target = self.failures(period)
@@ -180,6 +222,14 @@ class Archive:
     def clear_failure(self, period: Period) -> None:
         """Remove the last failure of a period, which a success has made pointless."""
         shutil.rmtree(self.failures(period), ignore_errors=True)
+
+
+def _period_of(name: str, manifest: Mapping[str, Any]) -> Period:
+    """Return the period of a report; a fiscal one starts when its manifest says."""
+    if not name.startswith("FY"):
+        return Period.parse(name)
+    month = manifest.get("period", {}).get("first_month", 1)
+    return Period.parse(name, month if isinstance(month, int) else 1)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -20,7 +20,6 @@ __all__ = [
     "markdown_to_html",
     "render_page",
     "render_question",
-    "sparkline",
 ]
 
 _LONG_TABLE = 25
@@ -289,47 +288,3 @@ def _contents(soup: Any) -> list[dict[str, str]]:
         for heading in soup.find_all("h2")
         if heading.find_parent("details") is None
     ]
-
-
-# small pictures -----------------------------------------------------------------------------------
-
-
-def sparkline(values: list[float | None], label: str) -> Any:
-    """Return a small line as SVG, its last point marked; empty if there are fewer than two values.
-
-    Parameters
-    ----------
-    values : list of float or None
-        In the order of time; None leaves a gap.
-    label : str
-        What a reader would see.
-    """
-    known = [value for value in values if value is not None]
-    if len(known) < 2:
-        return ""
-    low, high = min(known), max(known)
-    span = (high - low) or 1.0
-    step = 196 / (len(values) - 1)
-    points = [
-        None if v is None else (2 + i * step, 32 - 28 * (v - low) / span)
-        for i, v in enumerate(values)
-    ]
-    lines: list[list[str]] = [[]]
-    for point in points:
-        if point is None:
-            lines.append([])
-        else:
-            lines[-1].append(f"{point[0]:.1f},{point[1]:.1f}")
-    drawn = "".join(
-        f'<polyline points="{" ".join(line)}" fill="none" stroke="currentColor" '
-        'stroke-width="2" vector-effect="non-scaling-stroke"/>'
-        for line in lines
-        if len(line) > 1
-    )
-    end = next(point for point in reversed(points) if point is not None)
-    return _raw(
-        f'<svg class="spark" viewBox="0 0 200 36" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(label, quote=True)}">{drawn}'
-        f'<line x1="{end[0]:.1f}" y1="{end[1] - 3:.1f}" x2="{end[0]:.1f}" y2="{end[1] + 3:.1f}" '
-        'stroke="currentColor" stroke-width="5" vector-effect="non-scaling-stroke"/></svg>'
-    )

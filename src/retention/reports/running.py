@@ -190,6 +190,7 @@ def _facts(run: Run, articles: Sequence[Article]) -> dict[str, Any]:
             "start": run.period.start.isoformat(),
             "end": run.period.end.isoformat(),
             "unit": run.period.unit,
+            "first_month": run.period.first_month,
             "zone": run.project.zone,
         },
         "company": run.project.name,
@@ -322,6 +323,7 @@ def publish(run: Run, report: Path, published: Mapping[str, Any] | None) -> Outc
     archive, period = run.archive, run.period
     manifest = _account(run, "published", 0)
     manifest["outputs"] = outputs_of(report)
+    manifest["first"] = comparing.first_published(published, read_json(report / comparing.METRICS))
     place = archive.published(period)
     done = partial(Outcome, period=period, page=_page(archive, period), executions=run.executions)
     if published is not None and intact(place, published):

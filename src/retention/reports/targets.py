@@ -26,6 +26,9 @@ def compare_targets(
     estimates: Mapping[str, Estimate],
     better: Mapping[str, str],
     words: Words,
+    named: Mapping[str, str] | None = None,
+    *,
+    partly: bool = False,
 ) -> list[TargetLine]:
     """Say of each target whether it is met or missed beyond noise.
 
@@ -40,6 +43,10 @@ def compare_targets(
         Which way is good, by key; where it is not said, higher is.
     words : Words
         The language.
+    named : mapping of str to str, optional
+        What a number is called, by key; else its name in the data.
+    partly : bool
+        Whether the report has only some of the notebooks: then a target may lack its number.
 
     Raises
     ------
@@ -49,13 +56,16 @@ def compare_targets(
     lines = []
     for name, wanted in targets.items():
         keys = [key for key in estimates if _matches(name, key)]
+        if not keys and partly:
+            continue
         if not keys:
             raise ProjectError(
                 f"[targets] {name}: no number of the report has this name; there are "
                 + ", ".join(sorted({key.rpartition("/")[2] for key in estimates})[:20])
             )
         estimate = estimates[keys[0]]
-        lines.append(_line(words.name(name), wanted, estimate, better.get(keys[0], ""), words))
+        called = (named or {}).get(keys[0]) or words.name(name)
+        lines.append(_line(called, wanted, estimate, better.get(keys[0], ""), words))
     return lines
 
 

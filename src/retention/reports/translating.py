@@ -115,6 +115,15 @@ def _answer(answer: AnswerRecord, phrases: Phrases) -> AnswerRecord:
         headline=said["headline"],
         cautions=tuple(said["cautions"]),
         estimates=said["estimates"],
+        actions=tuple(
+            {
+                **action,
+                "what": phrases(action["what"]),
+                "why": phrases(action["why"]),
+                "worth": _estimate(action["worth"], phrases),
+            }
+            for action in answer.actions
+        ),
     )
 
 

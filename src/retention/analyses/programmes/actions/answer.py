@@ -80,6 +80,16 @@ class Actions:
         surely = sum(a.sure > 0 for a in self.ranked)
         return f"First: {first.what} ({worth}); {surely} of {len(self.ranked)} surely pay."
 
+    def proposals(self) -> list[dict[str, object]]:
+        """Return the ranked actions as records, for management's page."""
+        return [
+            {
+                "what": a.what, "why": a.why, "source": a.source, "customers": len(a.customers),
+                "worth": a.worth.record(),
+            }
+            for a in self.ranked
+        ]  # fmt: skip
+
     def cautions(self) -> tuple[str, ...]:
         """Return how far the list may be trusted."""
         found = []
