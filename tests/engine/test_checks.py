@@ -171,6 +171,19 @@ def test_every_row_is_accounted_for_in_ten_thousand_tables(engine, drawn):
     _every_row_is_accounted_for(engine, drawn)
 
 
+def test_braces_in_a_mapping_are_letters_like_others(engine):
+    """Found among the ten thousand tables: SQL is written, not formatted twice."""
+    source = TableSource(
+        table="wallet",
+        format="frame",
+        columns={"customer_id": "{}", "period": "{0}"},
+        values={"period": {"{{x}}": "{", "y": "2024-05"}},
+    )
+    columns = {"{}": ["a", "b", "c"], "{0}": ["{{x}}", "y", None]}
+    money = {"own_spend": [1.0] * 3, "category_spend": [2.0] * 3}
+    _every_row_is_accounted_for(engine, (source, pa.table(columns | money), 3))
+
+
 HEAD = """
 [project]
 name = "Shop"

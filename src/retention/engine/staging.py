@@ -255,15 +255,18 @@ def period_end(label: str) -> str:
     year = f"try_cast(substr({label}, 1, 4) as integer)"
     tail = f"try_cast(substr({label}, 7, 2) as integer)"
     month = f"try_cast(substr({label}, 6, 2) as integer)"
-    start = f"make_date({year} + {{m}} // 12, {{m}} % 12 + 1, 1)"
+
+    def start(months: str) -> str:
+        return f"make_date({year} + {months} // 12, {months} % 12 + 1, 1)"
+
     quarter = f"(try_cast(substr({label}, 7, 1) as integer) * 3)"
     fourth = f"make_date({year}, 1, 4)"
     # 1 January of the year 1 was a Monday
     monday = f"({fourth} - cast(datediff('day', DATE '0001-01-01', {fourth}) % 7 as integer))"
     return (
         f"(case when regexp_full_match({label}, '{_PERIODS['month']}') then"
-        f" {start.format(m=month)}"
-        f" when regexp_full_match({label}, '{_PERIODS['quarter']}') then {start.format(m=quarter)}"
+        f" {start(month)}"
+        f" when regexp_full_match({label}, '{_PERIODS['quarter']}') then {start(quarter)}"
         f" when regexp_full_match({label}, '{_PERIODS['year']}') then make_date({year} + 1, 1, 1)"
         f" when regexp_full_match({label}, '{_PERIODS['week']}') then {monday} + 7 * {tail}"
         f" when regexp_full_match({label}, '{_PERIODS['day']}') then"
