@@ -151,7 +151,7 @@ def test_no_feature_sees_the_future(small_company, survey_items, truth, changes,
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(
     change=st.sampled_from(sorted(CHANGES)),
     seed=st.integers(0, 2**32 - 1),
