@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import duckdb
 import pandas as pd
@@ -345,8 +346,40 @@ def test_postgres_faults_never_show_the_connection_string(tmp_path, server, monk
             orders(tmp_path, section)
         assert "secret-word" not in str(caught.value)
     assert not list((tmp_path / "data/cache").glob("orders*"))
+    # a password with signs that end it early: the driver takes the rest for host and port
+    for url in (
+        "postgresql://crm:secret-word@10%2@127.0.0.1:none/postgres",
+        "postgresql://crm:ab@secret-word:99999/postgres",
+        "host=127.0.0.1 port=secret-word user=crm",
+        "secret-word",
+    ):
+        monkeypatch.setenv("CRM_URL", url)
+        with pytest.raises(DataError, match="did not answer") as caught:
+            orders(tmp_path, section)
+        assert "secret-word" not in str(caught.value)
     with pytest.raises(ProjectError, match="not hold a secret"):
         orders(tmp_path, 'connection = "postgresql://crm:x@h/db"\nrelation = "a"\n')
+
+
+def test_postgres_by_service_file(tmp_path, server, monkeypatch):
+    """Credentials from a service file; the project file and the manifest know its name only."""
+    address = urlsplit(server)
+    service = tmp_path / "service.conf"
+    service.write_text(
+        f"[crm]\nhost={address.hostname}\nport={address.port}\nuser={address.username}\n"
+        f"password={address.password}\ndbname=postgres\n"
+    )
+    monkeypatch.setenv("PGSERVICEFILE", str(service))
+    query = (
+        "select '1' as order_id, 'a' as customer_id, date '2024-01-01' as ordered_on, 2 as amount,"
+        " null::text as product"
+    )
+    section = f'connection = "service=crm"\nquery = """{query}"""\n'
+    assert len(orders(tmp_path, section)) == 1
+    with pytest.raises(DataError, match="did not answer") as caught:
+        orders(tmp_path, section.replace("service=crm", "service=other"))
+    kept = [path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert b"secret-word" not in b"".join(kept) + str(caught.value).encode()
 
 
 @pytest.mark.parametrize("row", [1, 150_000])

@@ -6,14 +6,17 @@ at the ends of months and at changes of daylight saving time.
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from retention.datasets import read_tables
-from retention.engine import Embedded, Tables, lint
+from retention.datasets import cluster, read_tables
+from retention.engine import Embedded, Spark, Tables, lint
+from retention.engine import tables as querying
+from retention.errors import ProjectError
 from retention.project import EngineSettings, Project
 from retention.window import Window
 
@@ -196,6 +199,42 @@ def test_the_checks_find_the_same_in_spark(tmp_path, spark, monkeypatch):
     for ours, theirs in zip(rows["duckdb"], rows["spark"], strict=True):
         pd.testing.assert_frame_equal(ours, theirs)
     assert list((tmp_path / "data/set_aside/orders").glob("*.parquet"))
+
+
+@pytest.mark.spark
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_unchanged_parquet_is_not_checked_or_counted_again_in_spark(tmp_path, spark, monkeypatch):
+    def project(rows):
+        frame = pd.DataFrame(rows, columns=["customer_id", "acquired_on"])
+        frame.to_parquet(tmp_path / "customers.parquet")
+        return Project.load(tmp_path)
+
+    text = PROJECT.format(engine="spark").split("[tables.orders]")[0]
+    (tmp_path / "retention.toml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(querying, "_WORTH_KEEPING", 0.0)
+    done = []
+    examine, arrow = cluster.examine, Spark.arrow
+    monkeypatch.setattr(cluster, "examine", lambda *a: (done.append("checked"), examine(*a))[1])
+    monkeypatch.setattr(Spark, "arrow", lambda *a: (done.append("counted"), arrow(*a))[1])
+    rows = [("a", "2024-01-01"), ("b", "never")]
+    for turn in range(2):
+        tables = read_tables(project(rows) if not turn else Project.load(tmp_path))
+        assert tables.query("select count(*) as n from customers").n[0] == 1
+        assert tables.check.tables["customers"].set_aside == 1
+        assert done == ["checked", "counted"]
+    shutil.rmtree(tmp_path / "data/set_aside")
+    read_tables(Project.load(tmp_path))
+    assert list((tmp_path / "data/set_aside/customers").glob("*.parquet"))
+    tables = read_tables(project([*rows, ("c", "2024-02-01")]))
+    assert tables.query("select count(*) as n from customers").n[0] == 2
+    assert done == ["checked", "counted"] * 2
+
+
+def test_pseudonyms_in_spark_are_refused_with_the_reason(tmp_path):
+    text = PROJECT.format(engine="spark") + "[privacy]\npseudonymise = true\n"
+    (tmp_path / "retention.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ProjectError, match="no key enters the cluster's logs"):
+        read_tables(Project.load(tmp_path))
 
 
 def test_windows_of_another_zone_do_not_move_days():

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from retention.engine import Admitted, Base, CheckReport, Rules, Spark, examine, identifier
+from retention import __version__
+from retention.engine import (
+    Admitted,
+    Base,
+    CheckReport,
+    Rules,
+    Spark,
+    Store,
+    digest_of,
+    examine,
+    identifier,
+)
 from retention.errors import ProjectError
 from retention.project import Project, TableSource
 from retention.schemas import INPUT_TABLES
@@ -15,11 +28,12 @@ from retention.schemas import INPUT_TABLES
 __all__ = ["read_cluster"]
 
 
-def read_cluster(project: Project, set_aside: Path, session: Any = None) -> Base:
+def read_cluster(project: Project, set_aside: Path, store: Store, session: Any = None) -> Base:
     """Check every table of a project in Spark.
 
     Good rows are a view of the source, so nothing is copied; rows that fail are written as Parquet
-    into a folder a table.
+    into a folder a table. Parquet files that have not changed (name, length and time of each) are
+    not checked again, and what was computed from them alone is not computed again.
 
     Parameters
     ----------
@@ -27,6 +41,8 @@ def read_cluster(project: Project, set_aside: Path, session: Any = None) -> Base
         Its tables are Parquet, by path, or Spark tables, by relation or query.
     set_aside : Path
         Where rows that fail are written, by the driver's and the executors' file system.
+    store : Store
+        Where the driver keeps what was found and computed.
     session : SparkSession, optional
         One that is there already.
 
@@ -47,7 +63,9 @@ def read_cluster(project: Project, set_aside: Path, session: Any = None) -> Base
     try:
         for name in INPUT_TABLES:
             if name in project.tables:
-                found = _table(engine, project, project.tables[name], admitted, rules, set_aside)
+                found = _table(
+                    engine, project, project.tables[name], admitted, rules, set_aside, store
+                )
                 (refused if found.check.fatal else admitted)[name] = found
     except BaseException:
         engine.close()
@@ -56,6 +74,7 @@ def read_cluster(project: Project, set_aside: Path, session: Any = None) -> Base
         engine,
         project.data_cutoff,
         MappingProxyType(admitted),
+        store,
         refused=CheckReport({name: table.check for name, table in refused.items()}),
     )
 
@@ -67,14 +86,52 @@ def _table(
     admitted: Mapping[str, Admitted],
     rules: Rules,
     set_aside: Path,
+    store: Store,
 ) -> Admitted:
     relation = f"raw.{identifier(source.table)}"
-    engine.name_relation(relation, _data(engine, project, source))
-    admission = examine(engine, source, relation, admitted, rules)
-    if not admission.admitted.check.fatal:
-        engine.view(f"base.{identifier(source.table)}", admission.good)
-        engine.write_rows(admission.bad, set_aside / source.table)
-    return admission.admitted
+    data = _data(engine, project, source)
+    engine.name_relation(relation, data)
+    key = _key(engine, source, data, admitted, rules)
+    entry = store.find(f"spark-{source.table}", key) if key else None
+    if entry is not None:
+        saved = json.loads((entry / "found.json").read_text(encoding="utf-8"))
+        found, good, bad = Admitted.from_dict(saved), saved["good"], saved["bad"]
+    else:
+        admission = examine(engine, source, relation, admitted, rules)
+        good, bad = admission.good, admission.bad
+        found = replace(admission.admitted, content=key)
+        if not found.check.fatal:
+            engine.write_rows(bad, set_aside / source.table)
+        if key:
+            with store.entry(f"spark-{source.table}", key) as folder:
+                saved = {**found.to_dict(), "good": good, "bad": bad}
+                (folder / "found.json").write_text(json.dumps(saved), encoding="utf-8")
+    if not found.check.fatal:
+        engine.view(f"base.{identifier(source.table)}", good)
+        if entry is not None and bool(bad) != (set_aside / source.table).exists():
+            engine.write_rows(bad, set_aside / source.table)
+    return found
+
+
+def _key(
+    engine: Spark,
+    source: TableSource,
+    data: Any,
+    admitted: Mapping[str, Admitted],
+    rules: Rules,
+) -> str:
+    """Return what identifies a table's content; empty where only reading it would tell.
+
+    Only plain Parquet files tell it: a table of the catalogue may change without a new file.
+    """
+    schema = INPUT_TABLES[source.table]
+    referred = {reference.table for reference in schema.references} & set(admitted)
+    contents = [(name, admitted[name].content) for name in sorted(referred)]
+    versions = engine.versions(data) if source.format == "parquet" else ()
+    if not versions or not all(content for _, content in contents):
+        return ""
+    settings = [repr(source), repr(schema), repr(rules)]
+    return digest_of([__version__, "spark", versions, *settings, contents])
 
 
 def _data(engine: Spark, project: Project, source: TableSource) -> Any:

@@ -90,7 +90,7 @@ def check_project(project: Project) -> CheckReport:
 
 def _base(project: Project) -> Base:
     if project.engine.name == "spark":
-        return read_cluster(project, project.root / SET_ASIDE)
+        return read_cluster(project, project.root / SET_ASIDE, Store(project.root / CACHE))
     return _Reader(project).base()
 
 

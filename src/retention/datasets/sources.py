@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -248,9 +250,21 @@ def _connection(source: TableSource) -> str:
 
 
 def _without_secret(message: str, source: TableSource) -> str:
+    """Return the first line of a message without any word of the connection string.
+
+    A driver that cannot parse the string repeats a part of it, as a port or a host.
+    """
     secret = os.environ.get(source.connection, "")
     line = message.strip().splitlines()[0] if message.strip() else "no reason given"
-    return line.replace(secret, "***") if secret else line
+    words = {unquote(word) for word in re.split(r"[:/@?&=#\s'\"]+", secret)} | {secret}
+    words |= set(re.split(r"[:/@?&=#\s'\"]+", secret))
+    for word in sorted(words - _NO_SECRETS, key=len, reverse=True):
+        if len(word) > 2:
+            line = line.replace(word, "***")
+    return line
+
+
+_NO_SECRETS = {"postgresql", "postgres", "host", "port", "user", "password", "dbname", "localhost"}
 
 
 _OPENERS: dict[str, Callable[[Embedded, Path, TableSource, Path], Opened]] = {

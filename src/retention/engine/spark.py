@@ -99,6 +99,24 @@ class Spark:
         with _clear_errors():
             return self.session.read.parquet(*paths)
 
+    def versions(self, data: Any) -> tuple[tuple[str, int, int], ...]:
+        """Return name, length and time of every file that a DataFrame reads; empty if not known.
+
+        A session over Spark Connect has no file system here, and a view may read no files.
+        """
+        try:
+            files = self.session.sparkContext._jvm.org.apache.hadoop.fs
+            settings = self.session.sparkContext._jsc.hadoopConfiguration()
+        except AttributeError:
+            return ()
+        found = []
+        with _clear_errors():
+            for name in sorted(data.inputFiles()):
+                path = files.Path(self.session.sparkContext._jvm.java.net.URI(name))
+                status = path.getFileSystem(settings).getFileStatus(path)
+                found.append((name, status.getLen(), status.getModificationTime()))
+        return tuple(found)
+
     def read_relation(self, relation: str, query: str) -> Any:
         """Return a table of the catalogue, or a query in Spark's own SQL."""
         with _clear_errors():
