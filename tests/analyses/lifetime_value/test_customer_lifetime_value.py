@@ -224,6 +224,36 @@ def test_what_cannot_be_asked(orders):
         customer_lifetime_value(refunds)
 
 
+def bought(days, amount=10.0):
+    """Return orders of one customer a line of days since the start."""
+    rows = [
+        (f"C{i:03d}", START + timedelta(days=int(day)), amount + i % 7)
+        for i, line in enumerate(days)
+        for day in line
+    ]
+    orders = pd.DataFrame(rows, columns=["customer_id", "ordered_on", "amount"])
+    return orders.assign(order_id=np.arange(len(orders)).astype(str))
+
+
+def test_companies_too_thin_say_so():
+    """One customer, or none who came back: no spending can be learned, and the error says why."""
+    with pytest.raises(NotEnoughDataError, match="1 of 1 customers"):
+        customer_lifetime_value(shop(bought([range(0, 300, 30)])), replicates=20)
+    with pytest.raises(NotEnoughDataError, match="0 of 90 customers"):
+        customer_lifetime_value(shop(bought([[i] for i in range(90)])), replicates=20)
+    with pytest.raises(NotEnoughDataError, match="T = 0"):
+        customer_lifetime_value(shop(bought([[730]] * 40)), replicates=20)
+
+
+def test_a_company_whose_customers_have_gone_is_worth_nothing(rng):
+    gone = bought(rng.integers(1, 60, (90, 3)))
+    found = customer_lifetime_value(shop(gone), model="pareto_nbd", replicates=20)
+    total = found.estimates()["residual_value"]
+    assert 0 <= total.value < 0.01 * gone["amount"].sum()
+    numbers = found.customers.select_dtypes("number").drop(columns="acquisition_cost")
+    assert np.isfinite(numbers).all().all()
+
+
 # ------------------------------------------------------------------------------- contracts
 
 
