@@ -141,7 +141,9 @@ from .programmes.programme_effects import table_rival_answers as table_rival_ans
 from .programmes.targeting import plot_targeting as plot_targeting
 from .programmes.targeting import plot_targeting_gain as plot_targeting_gain
 from .programmes.targeting import table_experiment_draw as table_experiment_draw
+from .programmes.targeting import table_experiment_durations as table_experiment_durations
 from .programmes.targeting import table_experiment_plan as table_experiment_plan
+from .programmes.targeting import table_experiment_running as table_experiment_running
 from .programmes.targeting import table_targeting as table_targeting
 from .programmes.targeting import table_targeting_list as table_targeting_list
 from .showing import show as show

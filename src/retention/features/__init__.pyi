@@ -35,6 +35,7 @@ from .person_periods import build_hazard_cells as build_hazard_cells
 from .person_periods import build_person_periods as build_person_periods
 from .profile import build_profile as build_profile
 from .profit_rhythm import build_profit_rhythm as build_profit_rhythm
+from .programmes import build_earned as build_earned
 from .programmes import build_programme_candidates as build_programme_candidates
 from .programmes import build_programme_trials as build_programme_trials
 from .programmes import build_programmes as build_programmes

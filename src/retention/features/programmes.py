@@ -14,6 +14,7 @@ from retention.errors import DataError, NotEnoughDataError, ParameterError
 from retention.window import Period, add_months
 
 __all__ = [
+    "build_earned",
     "build_programme_candidates",
     "build_programme_trials",
     "build_programmes",
@@ -169,6 +170,31 @@ def build_programme_candidates(tables: Tables, programme: str) -> pd.DataFrame:
     frame = frame.drop(columns=[name for name in gone if name in frame])
     if "money_before" in frame:
         frame["money_before"] = frame["money_before"].astype(float)
+    frame.attrs["window"] = tables.window
+    return frame
+
+
+def build_earned(tables: Tables, *, on: date) -> pd.DataFrame:
+    """Build the money of each customer's orders before and after a day.
+
+    Returns
+    -------
+    DataFrame
+        Index ``customer_id``, those with an order; ``before`` (180 days) and ``after`` (to the
+        cutoff), margin or, where none is kept, amount.
+    """
+    tables.require("orders", needed_for="what customers earned us")
+    frame = tables.query(
+        "select customer_id,"
+        " sum(case when ordered_on < {{ on | literal }} then coalesce({{ money }}, 0) end) as b4,"
+        " sum(case when ordered_on >= {{ on | literal }} then coalesce({{ money }}, 0) end) as af"
+        " from orders where ordered_on >= {{ since | literal }}"
+        " group by customer_id order by customer_id",
+        on=on,
+        since=on - timedelta(days=_DAYS_BEFORE),
+        money=money_column(tables),
+    ).set_index("customer_id")
+    frame = frame.astype(float).fillna(0.0).rename(columns={"b4": "before", "af": "after"})
     frame.attrs["window"] = tables.window
     return frame
 

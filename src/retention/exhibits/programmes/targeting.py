@@ -13,10 +13,15 @@ __all__ = [
     "plot_targeting",
     "plot_targeting_gain",
     "table_experiment_draw",
+    "table_experiment_durations",
     "table_experiment_plan",
+    "table_experiment_running",
     "table_targeting",
     "table_targeting_list",
 ]
+
+
+_OUTCOMES = {"retained": "share retained", "margin": "margin"}
 
 
 def plot_targeting(answer: Targeting, *, ax: Axes | None = None) -> Axes:
@@ -81,10 +86,41 @@ def table_experiment_plan(plan: ExperimentPlan) -> pd.DataFrame:
     """Return the customers needed, by the gain to be found."""
     table = plan.sizes.rename(columns={"by_cluster": f"if {plan.cluster} is drawn",
                                        "enough": "are there enough"})  # fmt: skip
-    table.index = pd.Index([f"{100 * float(str(gain)):.0f} points" for gain in plan.sizes.index],
-                           name="gain in share retained")  # fmt: skip
+    table.index = pd.Index([_gain(plan, float(str(gain))) for gain in plan.sizes.index],
+                           name=f"gain in {_OUTCOMES[plan.outcome]}")  # fmt: skip
     table["are there enough"] = table["are there enough"].map({True: "yes", False: "no"})
     return table if plan.cluster else table.drop(columns=f"if {plan.cluster} is drawn")
+
+
+def table_experiment_durations(plan: ExperimentPlan) -> pd.DataFrame:
+    """Return how long it would have to run: the least gain seen, by its length."""
+    rows = {
+        f"{length} {plan.unit}s": {
+            f"{_OUTCOMES[plan.outcome]} today": _gain(plan, row["baseline"], "%"),
+            "least gain that all customers can show": _gain(plan, row["detectable"]),
+        }
+        for length, row in plan.durations.iterrows()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("length")
+
+
+def table_experiment_running(plan: ExperimentPlan) -> pd.DataFrame:
+    """Return the least gain that each programme of today can show."""
+    running = plan.running
+    told = ["" if pd.isna(x) else f"{100 * x:.1f} points" for x in running["detectable"]]
+    shown = running.assign(detectable=told, assignment=running["assignment"].fillna("not said"))
+    return shown.rename(columns={
+        "assignment": "assigned", "others": "others to compare",
+        "detectable": "least gain in share retained",
+    })  # fmt: skip
+
+
+def _gain(plan: ExperimentPlan, value: float, points: str = "points") -> str:
+    if pd.isna(value):
+        return "none"
+    if plan.outcome == "retained":
+        return f"{100 * value:.{0 if round(100 * value, 6) % 1 == 0 else 1}f} {points}"
+    return f"{value:,.0f} {plan.baseline.unit}"
 
 
 def table_experiment_draw(plan: ExperimentPlan) -> pd.DataFrame:
