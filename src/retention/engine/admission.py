@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -108,6 +108,7 @@ class _Engine(Protocol):
     def execute(self, sql: str) -> None: ...
     def rows(self, sql: str) -> list[tuple[Any, ...]]: ...
     def types(self, relation: str) -> dict[str, str]: ...
+    def repeated(self, query: str, columns: Sequence[str], untidy: str) -> str: ...
 
 
 def examine(
@@ -142,14 +143,18 @@ def examine(
         "unit": rules.unit,
         "pseudonymise": rules.pseudonymise,
     }
-    staging = stage(schema, relation, types, source, **settings)
-    if staging.lean:
-        untidy = engine.rows(f"select 1 from {relation} where {staging.untidy} limit 1")
-        tidy = stage(schema, relation, types, source, **settings, tidy=True)
-        staging = replace(staging, lean="") if untidy else tidy
-    check, good, bad = check_table(
-        engine, schema, staging, data_cutoff=rules.data_cutoff, checked=admitted
-    )
+    plain = stage(schema, relation, types, source, **settings)
+    attempts = [replace(plain, lean="")]
+    if plain.lean:
+        attempts.insert(0, stage(schema, relation, types, source, **settings, tidy=True))
+    for staging in attempts:
+        found = check_table(
+            engine, schema, staging, data_cutoff=rules.data_cutoff, checked=admitted
+        )
+        if found is not None:
+            break
+    assert found is not None, "a plain staging takes nothing for granted"
+    check, good, bad = found
     if overlaps := overlap_fault(engine, schema, good, staging.present, check.rows):
         check = replace(check, faults=(*check.faults, overlaps))
     check = _with_unreadable(check, unreadable)

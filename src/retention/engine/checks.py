@@ -1,13 +1,13 @@
 """Validation where the data lie: SQL from the schemas, every fault at once, nothing lost.
 
-One aggregate query a table for all row rules, one group-by for its key, one anti-join a reference.
-Only where something failed is the table read again, to copy the failed rows with the names of the
-rules they broke.
+One aggregate query a table for all row rules and references, and a proof that its keys differ. Only
+where something failed is the table read again, to name the rows and to copy them with the names of
+the rules they broke.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -20,6 +20,7 @@ from .text import identifier, literal
 
 __all__ = ["CheckReport", "Fault", "TableCheck", "check_table"]
 
+_WORTH_A_PROOF = 50_000  # rows: below, the exact group-by is as quick
 _EARLIEST, _LATEST = date(1900, 1, 1), date(2199, 12, 31)
 
 
@@ -139,6 +140,7 @@ class CheckReport:
 class _Engine(Protocol):
     def execute(self, sql: str) -> None: ...
     def rows(self, sql: str) -> list[tuple[object, ...]]: ...
+    def repeated(self, query: str, columns: Sequence[str], untidy: str) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def check_table(
     *,
     data_cutoff: date | None,
     checked: Iterable[str] = (),
-) -> tuple[TableCheck, str, str]:
+) -> tuple[TableCheck, str, str] | None:
     """Check a staged table.
 
     Parameters
@@ -176,9 +178,10 @@ def check_table(
 
     Returns
     -------
-    tuple of TableCheck, str, str
+    tuple of TableCheck, str, str, or None
         What was found; the query of the good rows; the query of the bad rows with a column
-        ``failed_rules``, empty if there are none.
+        ``failed_rules``, empty if there are none. None where a text that was taken as it is has
+        blanks around it or is empty.
     """
     if fault := _missing(schema, staging):
         return TableCheck(table=schema.name, faults=(fault,)), "", ""
@@ -192,7 +195,10 @@ def check_table(
         *(_early_checks(schema, staging) if won else ()),
     ]
     checks = [check for check in checks if _usable(check, schema, staging)]
-    total, faults = _count(engine, schema, staging, source, checks)
+    checks = _without_sound_periods(engine, schema, staging, checks)
+    key = tuple(name for name in schema.key if name in staging.present)
+    tidy = staging.tidy - _tidy_if_sound(schema, staging, references)
+    total, broken, untidy = _count(engine, staging.lean, source, checks, _untidy(tidy - set(key)))
     if total == 0:
         empty = Fault(
             table=schema.name,
@@ -203,11 +209,18 @@ def check_table(
             remedy="check the path, the sheet or the selection, or take the table out of the file",
         )
         return TableCheck(table=schema.name, faults=(empty,)), "", ""
-    doubles = _count_key(engine, schema, staging, source, total)
-    faults = [*faults, *doubles]
-    broken = [check for check in checks if any(f.rule == check.rule for f in faults)]
-    errors = [check for check in broken if check.severity == "error"]
-    good, bad = _split(schema, staging, source, errors, bool(doubles))
+    suspects = _suspects(engine, staging, key, total)
+    if not suspects:
+        suspects = "true"
+        untidy = untidy or _any(engine, staging, _untidy(tidy & set(key)))
+    found = _faults(engine, schema, staging, source, checks, total) if broken else {}
+    doubtful = {check.column for check in found} & (staging.tidy - tidy)
+    if untidy or _any(engine, staging, _untidy(doubtful)):
+        return None
+    doubles = _count_key(engine, schema, staging, key, suspects, total)
+    errors = [check for check in found if check.severity == "error"]
+    good, bad = _split(staging, source, errors, key if doubles else (), suspects)
+    faults = [*found.values(), *doubles]
     if staging.lean and not bad:
         good = staging.lean
     aside, customers, money = _count_aside(engine, schema, staging, bad)
@@ -243,6 +256,8 @@ def _row_checks(
     schema: TableSchema, staging: Staging, data_cutoff: date | None
 ) -> Iterable[_Check]:
     for name in staging.present:
+        if name in staging.converted:
+            yield _kind_check(schema[name], taken_as_is=name in staging.tidy)
         yield from _column_checks(schema[name])
     if schema.dated in staging.present and data_cutoff:
         day = identifier(schema.dated)
@@ -262,16 +277,21 @@ def _row_checks(
         yield _Check("", rule.name, rule.severity, rule.sentence, rule.remedy, f"not ({rule.sql})")
 
 
-def _column_checks(column: Column) -> Iterable[_Check]:
+def _kind_check(column: Column, *, taken_as_is: bool) -> _Check:
     name, given = identifier(column.name), identifier(f"given {column.name}")
-    yield _Check(
+    value = period_end(name) if taken_as_is else name
+    return _Check(
         column.name,
         f"{column.name}_is_{column.kind}",
         "error",
         f"{column.name} is no {column.kind}",
         _KIND_REMEDIES[column.kind],
-        f"{given} and {name} is null",
+        f"{given} and {value} is null",
     )
+
+
+def _column_checks(column: Column) -> Iterable[_Check]:
+    name, given = identifier(column.name), identifier(f"given {column.name}")
     if not column.may_be_null:
         yield _Check(
             column.name,
@@ -399,52 +419,138 @@ def _id(schema: TableSchema, staging: Staging) -> str:
     return next((name for name in schema.identifiers if name in staging.present), "")
 
 
+def _untidy(names: Iterable[str]) -> str:
+    """Return a predicate: one of these texts has blanks around it or is empty."""
+    quoted = map(identifier, sorted(names))
+    # no text that is empty or begins with a blank sorts behind the sign that follows the blank
+    parts = [f"{x} < '!' or {x} like '% '" for x in quoted]
+    return " or ".join(parts) or "false"
+
+
+def _tidy_if_sound(
+    schema: TableSchema, staging: Staging, references: list[Reference]
+) -> frozenset[str]:
+    """Return the columns that are tidy if no value is unknown: those of a list or a reference."""
+    listed = {name for name in staging.present if schema[name].allowed}
+    return frozenset(listed | {r.column for r in references}) & staging.tidy
+
+
+def _any(engine: _Engine, staging: Staging, predicate: str) -> bool:
+    if predicate == "false":
+        return False
+    query = f"select 1 from ({staging.sql}) as staged where {predicate} limit 1"
+    return bool(engine.rows(query))
+
+
+def _without_sound_periods(
+    engine: _Engine, schema: TableSchema, staging: Staging, checks: list[_Check]
+) -> list[_Check]:
+    """Leave the rules of a column of periods out if none of its labels, which are few, breaks one.
+
+    To tell whether a text is a period costs more than to read it.
+    """
+    for name in staging.tidy & set(staging.present):
+        mine = [check for check in checks if check.column == name]
+        if schema[name].kind == "period" and mine:
+            seen = f"{identifier(name)}, {identifier('given ' + name)}"
+            labels = f"select distinct {seen} from ({staging.sql}) as staged"
+            if not engine.rows(f"select 1 from ({labels}) where {_either(mine)} limit 1"):
+                checks = [check for check in checks if check.column != name]
+    return checks
+
+
+def _either(checks: Iterable[_Check]) -> str:
+    return " or ".join(f"({check.broken})" for check in checks) or "false"
+
+
 def _count(
-    engine: _Engine, schema: TableSchema, staging: Staging, source: str, checks: list[_Check]
-) -> tuple[int, list[Fault]]:
+    engine: _Engine, lean: str, source: str, checks: list[_Check], untidy: str
+) -> tuple[int, int, int]:
+    """Count all rows, those that break any rule, and the untidy ones.
+
+    One predicate for all rules, on which the engine may leave out what the statistics of a file
+    decide, costs a fraction of a count for each rule.
+    """
+    either = _either(checks)
+    wrong = f"({either} or {untidy})"
+    if lean:
+        total = _number(engine, f"select count(*) from ({lean}) as lean")
+        found = _number(engine, f"select count(*) from {source} as staged where {wrong}")
+    else:
+        both = f"select count(*), count(*) filter (where {wrong}) from {source} as staged"
+        total, found = (int(str(value)) for value in engine.rows(both)[0])
+    if not found or untidy == "false":
+        return total, found, 0
+    counts = f"count(*) filter (where {either}), count(*) filter (where {untidy})"
+    broken, odd = engine.rows(f"select {counts} from {source} as staged where {wrong}")[0]
+    return total, int(str(broken)), int(str(odd))
+
+
+def _number(engine: _Engine, query: str) -> int:
+    return int(str(engine.rows(query)[0][0]))
+
+
+def _faults(
+    engine: _Engine,
+    schema: TableSchema,
+    staging: Staging,
+    source: str,
+    checks: list[_Check],
+    total: int,
+) -> dict[_Check, Fault]:
+    """Count the rows that break each rule, and name the first three; rules that hold are absent."""
     key = _id(schema, staging)
-    parts = ["count(*)"]
-    for check in checks:
-        where = f"filter (where {check.broken})"
-        parts += [f"count(*) {where}", f"min({identifier(key)}, 3) {where}" if key else "null"]
-    values = engine.rows(f"select {', '.join(parts)} from {source} as staged")[0]
-    total = int(str(values[0]))
-    faults = []
-    for check, rows, ids in zip(checks, values[1::2], values[2::2], strict=True):
-        if rows:
-            shown = tuple(map(str, ids)) if isinstance(ids, list) else ()
-            faults.append(
-                Fault(
-                    table=schema.name,
-                    column=check.column,
-                    rule=check.rule,
-                    severity=check.severity,
-                    sentence=check.sentence,
-                    remedy=check.remedy.replace("TABLE", schema.name),
-                    rows=int(str(rows)),
-                    of=total,
-                    ids=shown,
-                    id_column=key,
-                )
-            )
-    return total, faults
+    parts = [
+        f"count(*) filter (where {check.broken}),"
+        + (f" min({identifier(key)}, 3) filter (where {check.broken})" if key else " null")
+        for check in checks
+    ]
+    counted = f"select {', '.join(parts)} from {source} as staged where {_either(checks)}"
+    values = engine.rows(counted)[0]
+    return {
+        check: Fault(
+            table=schema.name,
+            column=check.column,
+            rule=check.rule,
+            severity=check.severity,
+            sentence=check.sentence,
+            remedy=check.remedy.replace("TABLE", schema.name),
+            rows=int(str(rows)),
+            of=total,
+            ids=tuple(map(str, found)) if isinstance(found, list) else (),
+            id_column=key,
+        )
+        for check, rows, found in zip(checks, values[::2], values[1::2], strict=True)
+        if rows
+    }
 
 
-def _key(schema: TableSchema, staging: Staging) -> tuple[str, ...]:
-    return tuple(name for name in schema.key if name in staging.present)
+def _suspects(engine: _Engine, staging: Staging, key: tuple[str, ...], total: int) -> str:
+    """Return a predicate true on all rows of repeated keys; empty where nothing was looked at.
+
+    What is returned also says that the texts of the key are tidy.
+    """
+    if not key or total < _WORTH_A_PROOF:
+        return ""
+    return engine.repeated(staging.sql, key, _untidy(staging.tidy & set(key)))
 
 
 def _count_key(
-    engine: _Engine, schema: TableSchema, staging: Staging, source: str, total: int
+    engine: _Engine,
+    schema: TableSchema,
+    staging: Staging,
+    key: tuple[str, ...],
+    suspects: str,
+    total: int,
 ) -> list[Fault]:
-    key = _key(schema, staging)
-    if not key:
+    if not key or suspects == "false":
         return []
     names = ", ".join(map(identifier, key))
     told = identifier(_id(schema, staging))
     groups = (
-        f"select {names}, count(*) - 1 as more from {source} as staged"
-        f" where {identifier(key[0])} is not null group by {names} having count(*) > 1"
+        f"select {names}, count(*) - 1 as more from ({staging.sql}) as staged"
+        f" where {identifier(key[0])} is not null and {suspects}"
+        f" group by {names} having count(*) > 1"
     )
     rows, ids = engine.rows(f"select sum(more), min({told}, 3) from ({groups})")[0]
     if not rows:
@@ -466,30 +572,30 @@ def _count_key(
 
 
 def _split(
-    schema: TableSchema, staging: Staging, source: str, errors: list[_Check], doubles: bool
+    staging: Staging, source: str, errors: list[_Check], repeated: tuple[str, ...], suspects: str
 ) -> tuple[str, str]:
     names = [*staging.present, *staging.attributes]
     columns = ", ".join(map(identifier, names))
-    if not errors and not doubles:
-        return f"select {columns} from {source} as staged", ""
+    if not errors and not repeated:
+        return f"select {columns} from ({staging.sql}) as staged", ""
     broken = [
         f"case when {check.broken} then {literal(check.rule + '; ')} else '' end"
         for check in errors
     ]
     rules = " || ".join(broken) or "''"
     marked = f"select {columns}, {SOURCE_ROW}, {rules} as broken_rules from {source} as staged"
-    if doubles:
-        key = [*_key(schema, staging)]
-        keys = ", ".join(map(identifier, key))
+    if repeated:
+        keys = ", ".join(map(identifier, repeated))
         order = ", ".join(map(identifier, names))
         copy = (
-            f"{identifier(key[0])} is not null and"
+            f"{identifier(repeated[0])} is not null and"
             f" row_number() over (partition by {keys} order by broken_rules, {order}) > 1"
         )
+        alone = "" if suspects == "true" else f"{marked} where not ({suspects}) union all "
         marked = (
-            f"select {columns}, {SOURCE_ROW},"
+            f"{alone}select {columns}, {SOURCE_ROW},"
             f" broken_rules || case when {copy} then 'key_repeated; ' else '' end as broken_rules"
-            f" from ({marked})"
+            f" from ({marked} where {suspects})"
         )
     good = f"select {columns} from ({marked}) where broken_rules = ''"
     bad = (

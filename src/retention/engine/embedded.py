@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,12 @@ import pyarrow as pa
 from retention.errors import DataError, TemporaryError
 from retention.project import EngineSettings
 
+from .keys import repeated
 from .text import identifier, literal
 
 __all__ = ["Embedded", "frame_of"]
+
+_BATCH = 250_000  # rows
 
 
 class Embedded:
@@ -79,6 +82,15 @@ class Embedded:
     def frame(self, sql: str) -> pd.DataFrame:
         """Return the result of a query, in its order, as pandas."""
         return frame_of(self.arrow(sql))
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Yield the result of a query, in its order, piece by piece."""
+        with _clear_errors(), self.connection.sql(sql).to_arrow_reader(_BATCH) as reader:
+            yield from reader
+
+    def repeated(self, query: str, columns: Sequence[str], untidy: str) -> str:
+        """Return where keys are repeated, see `retention.engine.keys.repeated`."""
+        return repeated(self, query, columns, untidy)
 
     def types(self, relation: str) -> dict[str, str]:
         """Return the columns of a relation and their types."""

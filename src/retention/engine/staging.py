@@ -60,8 +60,11 @@ class Staging:
     lean : str
         Where every column is of its type already: a query that only names them, right if no row is
         untidy.
-    untidy : str
-        A predicate over the source: a text has blanks around it or is empty.
+    converted : frozenset of str
+        Contract columns whose values are converted, so that one may be there and yet no value.
+    tidy : frozenset of str
+        Columns of text that are taken as they are: the checks must show that no value has blanks
+        around it or is empty, and that each period is one.
     """
 
     sql: str
@@ -70,7 +73,8 @@ class Staging:
     missing: tuple[str, ...]
     available: tuple[str, ...]
     lean: str = ""
-    untidy: str = "false"
+    converted: frozenset[str] = frozenset()
+    tidy: frozenset[str] = frozenset()
 
 
 def stage(
@@ -101,7 +105,7 @@ def stage(
     pseudonymise : bool
         Replace ids by a keyed hash and leave personal columns out.
     tidy : bool
-        No text has blanks around it or is empty, as `Staging.untidy` told: none is trimmed.
+        Take it that no text has blanks around it or is empty, and trim none.
     """
     hidden = schema.personal if pseudonymise else ()
     names = {column.name: source.columns.get(column.name, column.name) for column in schema.columns}
@@ -110,13 +114,17 @@ def stage(
     attributes = tuple(
         name for name in source.keep if name in types and name not in taken and name not in schema
     )
-    parts = []
+    parts, converted = [], set()
     for name in present:
         kind = types[names[name]].upper()
         raw = _mapped(identifier(names[name]), kind, source.values.get(name, {}), tidy)
         is_text = kind.startswith(_TEXT) or bool(source.values.get(name))
         shape = "VARCHAR" if is_text else kind
         typed = _typed(schema[name], raw, shape, source, zone, unit)
+        if typed != raw:
+            converted.add(name)
+        if tidy and schema[name].kind == "period" and kind == "VARCHAR":
+            typed = raw
         if pseudonymise and name in _IDS:
             typed = _pseudonym(typed)
         parts.append(f"{typed} as {identifier(name)}")
@@ -129,11 +137,10 @@ def stage(
         parts.append(f"struct_pack({', '.join(map(identifier, present))}) as {SOURCE_ROW}")
     else:
         parts.append(f"src as {SOURCE_ROW}")
-    texts = [names[n] for n in present if types[names[n]].upper() == "VARCHAR"]
+    texts = [n for n in present if types[names[n]].upper() == "VARCHAR"]
     texts += [n for n in attributes if types[n].upper() == "VARCHAR"]
     return Staging(
         sql=f"select {', '.join(parts)} from {relation} as src",
-        untidy=" or ".join(_untidy(identifier(name)) for name in texts) or "false",
         present=present,
         attributes=attributes,
         missing=tuple(names[name] for name in schema.required if names[name] not in types),
@@ -141,6 +148,8 @@ def stage(
         lean=""
         if pseudonymise
         else _lean(schema, relation, types, source, names, present, attributes),
+        converted=frozenset(converted),
+        tidy=frozenset(texts if tidy else ()),
     )
 
 
@@ -156,17 +165,12 @@ def _lean(
     """Return a query that only names the columns; empty if any must be converted."""
     wanted = {name: schema[name].sql_type.replace(", ", ",") for name in present}
     held = {name: types[names[name]].upper() for name in present}
-    periods = any(schema[name].kind == "period" for name in present)
     decimals = any(types[name].upper().startswith("DECIMAL") for name in attributes)
-    if wanted != held or source.values or periods or decimals:
+    if wanted != held or source.values or decimals:
         return ""
     columns = [f"{identifier(names[name])} as {identifier(name)}" for name in present]
     columns += [identifier(name) for name in attributes]
     return f"select {', '.join(columns)} from {relation}"
-
-
-def _untidy(quoted: str) -> str:
-    return f"{quoted} = '' or {quoted} like ' %' or {quoted} like '% '"
 
 
 def _mapped(quoted: str, kind: str, values: Mapping[str, str], tidy: bool) -> str:
