@@ -99,7 +99,7 @@ def build_rfm(
     known = _known(tables, returns, calibration_end)
     settings = {"acquired_from": acquired_from, "acquired_before": acquired_before}
     frame = known.query(
-        _sql("rfm.sql"), returns=returns, regularity=regularity, **settings
+        _sql("rfm.sql"), netted=_netted(known, returns), regularity=regularity, **settings
     ).set_index("customer_id")
     if frame.empty:
         raise NotEnoughDataError(
@@ -208,16 +208,16 @@ def audit_rfm(
     known = _known(tables, returns, None)
     settings: dict[str, Any] = {"acquired_from": acquired_from, "acquired_before": acquired_before}
     found = known.query(_sql("rfm_audit.sql"), **settings).iloc[0]
-    built = known.query(_sql("rfm.sql"), returns=returns, regularity=False, **settings)
+    netted = _netted(known, returns)
+    built = known.query(_sql("rfm.sql"), netted=netted, regularity=False, **settings)
     first = round(float(built["first_value"].sum()), 2)
     repeat = round(float(built["repeat_value"].sum()), 2)
-    netted = returns == "net"
     used = float(found["purchase_money"]) + (float(found["return_money"]) if netted else 0.0)
     lines = [
         ("orders known at the cutoff", found["all_rows"], found["all_money"], False),
         ("purchases", found["purchase_rows"], found["purchase_money"], True),
         (
-            "returns netted" if netted else "returns left out",
+            "returns netted" if returns == "net" else "returns left out",
             found["return_rows"],
             found["return_money"],
             True,
@@ -280,6 +280,13 @@ def _known(tables: Tables, returns: str, calibration_end: date | None) -> Tables
     if returns == "error":
         _refuse_returns(tables)
     return tables if calibration_end is None else tables.as_of(calibration_end)
+
+
+def _netted(tables: Tables, returns: str) -> bool:
+    """Whether there are returns to net; where there are none the query is half as dear."""
+    return returns == "net" and not tables.query(
+        "select 1 as found from orders where amount < 0 limit 1"
+    ).empty
 
 
 def _refuse_returns(tables: Tables) -> None:

@@ -1,27 +1,39 @@
-{% if returns == 'net' %}
-, second_days as (
-  select p.customer_id, min(p.ordered_on) as second_on
-  from purchase_days p
-  join histories h on h.customer_id = p.customer_id
-  where p.ordered_on > h.first_on
-  group by p.customer_id
+{% if netted %}
+, sent_back as (
+  select
+    customer_id,
+    ordered_on,
+    amount
+{% if 'margin' in columns('orders') %}
+    , margin
+{% endif %}
+  from orders
+  where amount < 0
+),
+second_days as (
+  select o.customer_id, min(o.ordered_on) as second_on
+  from orders o
+  join histories h on h.customer_id = o.customer_id
+  where o.amount >= 0 and o.ordered_on > h.first_on
+    and o.customer_id in (select customer_id from sent_back)
+  group by o.customer_id
 ),
 returned as (
   -- a return belongs to the last purchase before it; here only: to the first, or to a repeat one
   select
-    o.customer_id,
-    sum(case when o.ordered_on >= s.second_on then o.amount else 0 end) as of_repeats,
-    sum(case when s.second_on is null or o.ordered_on < s.second_on then o.amount else 0 end)
+    b.customer_id,
+    sum(case when b.ordered_on >= s.second_on then b.amount else 0 end) as of_repeats,
+    sum(case when s.second_on is null or b.ordered_on < s.second_on then b.amount else 0 end)
       as of_first
 {% if 'margin' in columns('orders') %}
-    , sum(o.margin) as margin
-    , sum(case when o.margin is not null then o.amount else 0 end) as margin_value
+    , sum(b.margin) as margin
+    , sum(case when b.margin is not null then b.amount else 0 end) as margin_value
 {% endif %}
-  from orders o
-  join histories h on h.customer_id = o.customer_id
-  left join second_days s on s.customer_id = o.customer_id
-  where o.amount < 0 and o.ordered_on >= h.first_on
-  group by o.customer_id
+  from sent_back b
+  join histories h on h.customer_id = b.customer_id
+  left join second_days s on s.customer_id = b.customer_id
+  where b.ordered_on >= h.first_on
+  group by b.customer_id
 )
 {% endif %}
 {% if regularity %}
@@ -59,7 +71,7 @@ select
   h.first_on,
   h.last_on,
   h.orders,
-{% if returns == 'net' %}
+{% if netted %}
   h.value + coalesce(r.of_repeats, 0) + coalesce(r.of_first, 0) as revenue,
   h.first_value + coalesce(r.of_first, 0) as first_value,
   h.value - h.first_value + coalesce(r.of_repeats, 0) as repeat_value
@@ -69,7 +81,7 @@ select
   h.value - h.first_value as repeat_value
 {% endif %}
 {% if 'margin' in columns('orders') %}
-{% if returns == 'net' %}
+{% if netted %}
   , coalesce(h.margin, 0) + coalesce(r.margin, 0) as margin
   , h.margin_value + coalesce(r.margin_value, 0) as margin_revenue
 {% else %}
@@ -87,10 +99,10 @@ select
   , p.money_days / nullif(cast(p.paid as double), 0) as days_to_pay
 {% endif %}
 {% if columns('customers') %}
-  , case when c.acquired_on < {{ window.start | literal }} then 1 else 0 end as entered_before
+  , case when c.customer_id is not null then 1 else 0 end as entered_before
 {% endif %}
 from histories h
-{% if returns == 'net' %}
+{% if netted %}
 left join returned r on r.customer_id = h.customer_id
 {% endif %}
 {% if regularity %}
@@ -100,6 +112,8 @@ left join log_days l on l.customer_id = h.customer_id
 left join payments p on p.customer_id = h.customer_id
 {% endif %}
 {% if columns('customers') %}
-left join customers c on c.customer_id = h.customer_id
+left join (
+  select customer_id from customers where acquired_on < {{ window.start | literal }}
+) c on c.customer_id = h.customer_id
 {% endif %}
 order by h.customer_id
