@@ -168,3 +168,17 @@ def test_checked_as_it_lies_or_converted_is_the_same(engine, monkeypatch, defect
     assert lean.admitted == plain.admitted
     assert rows == expected
     assert lean.as_is == (defect in ("none", "late"))
+
+
+def test_it_is_known_where_each_customer_has_one_contract(engine):
+    rules = Rules(data_cutoff=date(2025, 1, 1))
+    source = TableSource(table="contracts", format="frame")
+    for shift, differ in ((0, ("customer_id",)), (1, ())):
+        engine.execute(
+            f"create or replace table raw.contracts_ as select 'C' || (i - {shift} * (i % 2)) as"
+            f" customer_id, date '2024-01-01' + cast(i % 2 as integer) as started_on"
+            f" from range({SIZE}) t(i)"
+        )
+        admitted = examine(engine, source, "raw.contracts_", {}, rules).admitted
+        assert admitted.differ == differ
+        assert Admitted.from_dict(admitted.to_dict()) == admitted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pandas as pd
@@ -154,3 +155,19 @@ def test_missing_tables_and_unknown_columns_are_clear_errors():
         build_cube(tables, by=["colour"])
     with pytest.raises(ParameterError, match="grace_days"):
         build_durations(tables, grace_days=-1)
+
+
+def test_one_contract_each_needs_no_islands(small_company):
+    contracts = small_company.tables["contracts"].drop_duplicates("customer_id")
+    frames = {**small_company.tables, "contracts": contracts}
+    wanted = {name: frames[name] for name in ("customers", "contracts", "exits")}
+    tables = Tables.from_frames(wanted, window=small_company.window)
+    base = tables._base
+    known = replace(base.admitted["contracts"], differ=("customer_id",))
+    told = Tables(replace(base, admitted={**base.admitted, "contracts": known}), tables.window)
+    assert told.differ("contracts", "customer_id")
+    assert not tables.differ("contracts", "customer_id")
+    for by, reasons in (((), False), (("product", "segment"), True)):
+        how = {"by": by, "reasons": reasons, "grace_days": 30}
+        pd.testing.assert_frame_equal(build_durations(told, **how), build_durations(tables, **how))
+        pd.testing.assert_frame_equal(build_cube(told, **how), build_cube(tables, **how))

@@ -14,7 +14,7 @@ from retention.window import Unit
 
 from .checks import Fault, TableCheck, check_table
 from .embedded import Embedded
-from .overlaps import overlap_fault
+from .overlaps import differing, overlap_fault
 from .staging import Staging, stage
 from .text import identifier, literal
 
@@ -46,15 +46,25 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Admitted:
-    """A table that was admitted: its columns, what the checks found, what identifies it."""
+    """A table that was admitted: its columns, what the checks found, what identifies it.
+
+    `differ` names columns in which every row is known to differ from every other; that it does not
+    name one says nothing.
+    """
 
     columns: tuple[str, ...]
     check: TableCheck
     content: str = ""
+    differ: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can write."""
-        return {"columns": self.columns, "check": asdict(self.check), "content": self.content}
+        return {
+            "columns": self.columns,
+            "check": asdict(self.check),
+            "content": self.content,
+            "differ": self.differ,
+        }
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Admitted:
@@ -65,6 +75,7 @@ class Admitted:
             columns=tuple(saved["columns"]),
             check=TableCheck(**check, faults=tuple(Fault(**fault) for fault in faults)),
             content=saved["content"],
+            differ=tuple(saved["differ"]),
         )
 
 
@@ -155,12 +166,15 @@ def examine(
             break
     assert found is not None, "a plain staging takes nothing for granted"
     check, good, bad = found
-    if overlaps := overlap_fault(engine, schema, good, staging.present, check.rows):
+    differ = differing(engine, schema, good, staging.present, check.rows)
+    if not differ and (
+        overlaps := overlap_fault(engine, schema, good, staging.present, check.rows)
+    ):
         check = replace(check, faults=(*check.faults, overlaps))
     check = _with_unreadable(check, unreadable)
     columns = _columns(staging)
     return Admission(
-        admitted=Admitted(columns=columns, check=check),
+        admitted=Admitted(columns=columns, check=check, differ=differ),
         good=good,
         bad=bad,
         as_is=bool(good) and good == staging.lean,

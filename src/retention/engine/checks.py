@@ -20,7 +20,7 @@ from .text import identifier, literal
 
 __all__ = ["CheckReport", "Fault", "TableCheck", "check_table"]
 
-_WORTH_A_PROOF = 50_000  # rows: below, the exact group-by is as quick
+WORTH_A_PROOF = 50_000  # rows: below, the exact group-by is as quick
 _EARLIEST, _LATEST = date(1900, 1, 1), date(2199, 12, 31)
 
 
@@ -530,7 +530,7 @@ def _suspects(engine: _Engine, staging: Staging, key: tuple[str, ...], total: in
 
     What is returned also says that the texts of the key are tidy.
     """
-    if not key or total < _WORTH_A_PROOF:
+    if not key or total < WORTH_A_PROOF:
         return ""
     return engine.repeated(staging.sql, key, _untidy(staging.tidy & set(key)))
 

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Protocol
 
 from retention.schemas import TableSchema
 
-from .checks import Fault
+from .checks import WORTH_A_PROOF, Fault
 from .text import identifier, literal
 
-__all__ = ["overlap_fault"]
+__all__ = ["differing", "overlap_fault"]
 
 _OPEN = date(2999, 12, 31)
 
 
 class _Engine(Protocol):
     def rows(self, sql: str) -> list[tuple[Any, ...]]: ...
+    def repeated(self, query: str, columns: Sequence[str], untidy: str) -> str: ...
+
+
+def differing(
+    engine: _Engine, schema: TableSchema, good: str, present: tuple[str, ...], rows: int
+) -> tuple[str, ...]:
+    """Return the column of those whose rows may not overlap, if it is known that none has two.
+
+    Parameters
+    ----------
+    engine, schema, good, present, rows
+        As in `overlap_fault`. Of a small table nothing is known: to look is not worth it.
+    """
+    who = schema.apart.per[:1] if schema.apart else ()
+    if not who or not good or who[0] not in present or rows < WORTH_A_PROOF:
+        return ()
+    return who if engine.repeated(good, who, "false") == "false" else ()
 
 
 def overlap_fault(

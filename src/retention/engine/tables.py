@@ -233,6 +233,10 @@ class Tables:
         """Return the columns that the company really has in a table; empty if it has no table."""
         return self._known.get(name, ())
 
+    def differ(self, name: str, column: str) -> bool:
+        """Whether all rows of a table are known to differ in a column; False says nothing."""
+        return name in self._known and column in self._base.admitted[name].differ
+
     def require(self, *names: str, needed_for: str) -> None:
         """Make sure that tables are there.
 

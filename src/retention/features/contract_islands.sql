@@ -1,3 +1,17 @@
+{% if one_contract_each %}
+-- No customer has two contracts: each is a spell.
+with islands as (
+    select
+        customer_id,
+        1 as spell,
+        started_on,
+        ended_on
+        {%- for name in from_contracts %},
+        {{ name | ident }}
+        {%- endfor +%}
+    from contracts
+)
+{% else %}
 -- Contracts that overlap, or follow each other within the grace, are one spell.
 with contract_rows as (
     select
@@ -49,3 +63,4 @@ islands as (
     from numbered
     group by customer_id, spell
 )
+{% endif %}

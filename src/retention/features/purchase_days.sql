@@ -3,7 +3,8 @@ with purchase_days as (
   select
     customer_id,
     ordered_on,
-    count(*) as orders,
+    -- whole numbers add up exactly as doubles, in a narrower sum
+    cast(count(*) as double) as orders,
     sum(amount) as value
 {% if 'margin' in columns('orders') %}
     , sum(margin) as margin

@@ -284,9 +284,10 @@ def _known(tables: Tables, returns: str, calibration_end: date | None) -> Tables
 
 def _netted(tables: Tables, returns: str) -> bool:
     """Whether there are returns to net; where there are none the query is half as dear."""
-    return returns == "net" and not tables.query(
-        "select 1 as found from orders where amount < 0 limit 1"
-    ).empty
+    return (
+        returns == "net"
+        and not tables.query("select 1 as found from orders where amount < 0 limit 1").empty
+    )
 
 
 def _refuse_returns(tables: Tables) -> None:

@@ -57,6 +57,7 @@ def spell_sql(
         "reason_days": _REASON_DAYS,
         "cohort_months": 0,
         "grace_days": grace_days,
+        "one_contract_each": tables.differ("contracts", "customer_id"),
         "observed_from": _date_sql(max(window.start, observed_from or window.start)),
         "last_day": _date_sql(window.last_day - timedelta(days=grace_days)),
         "unknown_from": _date_sql(window.cutoff),
