@@ -341,26 +341,24 @@ class Window:
         The text uses integer arithmetic and `last_day` only, so it means the same on Spark.
         """
         if self.unit in _DAYS:
-            return f"cast(floor(datediff('day', {start}, {end}) / {_DAYS[self.unit]}) as integer)"
-        months = (
-            f"((year({end}) - year({start})) * 12 + month({end}) - month({start})"
-            f" - case when day({end}) < day({start}) and {end} <> last_day({end})"
-            " then 1 else 0 end)"
+            return _floored(f"datediff('day', {start}, {end})", _DAYS[self.unit])
+        short = (
+            f"case when day({end}) < day({start}) and {end} <> last_day({end}) then 1 else 0 end"
         )
-        return f"cast(floor({months} / {_MONTHS[self.unit]}) as integer)"
+        return _floored(f"({_months_sql(start, end)} - {short})", _MONTHS[self.unit])
 
     def started_units_sql(self, start: str, end: str) -> str:
-        """Return DuckDB SQL for how many units were begun between two dates: rounded up."""
-        whole = self.whole_units_sql(start, end)
+        """Return DuckDB SQL for how many units were begun between two dates: rounded up.
+
+        The day on which a month is full is the same day of the next month, or its last one if it
+        has no such day: only a later day begins another month.
+        """
         if self.unit in _DAYS:
-            exact = f"datediff('day', {start}, {end}) % {_DAYS[self.unit]} = 0"
-        else:
-            months = f"(year({end}) - year({start})) * 12 + month({end}) - month({start})"
-            exact = (
-                f"({months}) % {_MONTHS[self.unit]} = 0 and (day({end}) = day({start})"
-                f" or (day({end}) < day({start}) and {end} = last_day({end})))"
-            )
-        return f"({whole} + case when {exact} then 0 else 1 end)"
+            days = _DAYS[self.unit]
+            return _floored(f"(datediff('day', {start}, {end}) + {days - 1})", days)
+        begun = f"case when day({end}) > day({start}) then 1 else 0 end"
+        months = _MONTHS[self.unit]
+        return _floored(f"({_months_sql(start, end)} + {begun} + {months - 1})", months)
 
     def started_units(self, start: date, end: date) -> int:
         """Return how many units were begun between two dates: `whole_units` rounded up."""
@@ -368,3 +366,13 @@ class Window:
         if self.unit in _MONTHS:
             return whole + int(add_months(start, whole * _MONTHS[self.unit]) != end)
         return whole + int((end - start).days % _DAYS[self.unit] != 0)
+
+
+def _months_sql(start: str, end: str) -> str:
+    """Return SQL for the difference of two dates by year and month alone."""
+    return f"(year({end}) - year({start})) * 12 + month({end}) - month({start})"
+
+
+def _floored(count: str, size: int) -> str:
+    """Return SQL for how many groups of a size a count fills; no division where the size is 1."""
+    return f"cast({count} as integer)" if size == 1 else f"cast(floor({count} / {size}) as integer)"

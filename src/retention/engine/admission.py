@@ -75,7 +75,7 @@ class Admitted:
             columns=tuple(saved["columns"]),
             check=TableCheck(**check, faults=tuple(Fault(**fault) for fault in faults)),
             content=saved["content"],
-            differ=tuple(saved["differ"]),
+            differ=tuple(saved.get("differ", ())),
         )
 
 
