@@ -84,7 +84,7 @@ def translate_figure(figure: Figure, phrases: Phrases) -> dict[str, str]:
 def _said(text: str, phrases: Phrases, seen: dict[str, str]) -> str:
     """Return a label in the language, broken into about as many lines as it had."""
     if text not in seen:
-        said = phrases(text)
+        said = phrases(" ".join(text.split()))
         lines = text.split("\n")
         if len(lines) > 1 and said != text:
             said = _broken(said.replace("\n", ""), len(lines))
@@ -95,7 +95,7 @@ def _said(text: str, phrases: Phrases, seen: dict[str, str]) -> str:
 def _broken(text: str, lines: int) -> str:
     """Break a text into lines of about equal length, before no closing mark and in no number."""
     size = -(-len(text) // lines)
-    pieces = re.findall(r"[A-Za-z0-9.,%−+/ ]+[,。;:、)]?|.[,。;:、)%]?", text)
+    pieces = re.findall(r"[A-Za-z0-9.,%−+/ ]+[，。；：、）,.;:)]?|.[，。；：、）,.;:)%]?", text)
     rows = [""]
     for piece in pieces:
         if len(rows[-1]) + len(piece) > size + 1 and rows[-1] and len(rows) < lines:

@@ -19,6 +19,7 @@ from retention.reports.publishing import Archive
 from retention.reports.rendering import render_page
 from retention.reports.translating import beside, named_for
 from retention.reports.wording import Words, words_in
+from retention.reports.wording import languages as known_languages
 from retention.window import Period
 
 __all__ = ["rebuild_index"]
@@ -44,6 +45,7 @@ def rebuild_index(project: Project, *languages: str) -> Path:
         The company.
     *languages : str
         English if left out; of several, the first has ``index.html``, others ``index.zh.html``.
+        A language that has a page already keeps it, made anew.
 
     Returns
     -------
@@ -52,6 +54,8 @@ def rebuild_index(project: Project, *languages: str) -> Path:
     """
     archive = Archive(project.root)
     languages = languages or ("en",)
+    kept = [path.name[6:-5] for path in sorted(archive.folder.glob("index.*.html"))]
+    languages += tuple(lang for lang in kept if lang in known_languages() and lang not in languages)
     with archive.lock("index", wait=True):  # of two runs the last to read is the last to write
         pages = {lang: _index(project, archive, lang, languages) for lang in languages[::-1]}
         for lang, html in pages.items():

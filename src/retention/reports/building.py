@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,11 @@ from retention.reports.management import management_page
 from retention.reports.manifest import key_of, write_json
 from retention.reports.orders import Run
 from retention.reports.translating import beside, english_left, in_language, named_for
-from retention.reports.wording import Words, words_in
+from retention.reports.wording import words_in
 
 __all__ = ["build", "frame"]
+
+_log = logging.getLogger(__name__)
 
 
 def build(run: Run, executed: Path, report: Path, *, has_register: bool | None = None) -> None:
@@ -50,14 +53,9 @@ def build(run: Run, executed: Path, report: Path, *, has_register: bool | None =
         has_register = _write_register(run, report)
     pages: dict[str, str] = {}
     for lang in run.order.languages:
-        spoken = _in(run, lang)
-        parts = [in_language(part, spoken.words.phrases) for part in collected]
-        made, others = _pages(spoken, parts, has_register)
-        made = beside(made, lang, run.order.languages)
-        run.manifest["in_english"] |= _left(made, collected, spoken.words)
+        made, others = _in_language(run, lang, collected, report, has_register)
         pages |= made
         texts |= others
-        sharing.write_workbook(report / named_for(sharing.WORKBOOK, lang, run.order.lang), parts)
     _hold_to_gates(run, collected, pages, texts)
     for name, text in (pages | texts).items():
         (report / name).write_text(text, encoding="utf-8")
@@ -68,22 +66,38 @@ def build(run: Run, executed: Path, report: Path, *, has_register: bool | None =
         (report / "tables").rmdir()
 
 
+def _in_language(
+    run: Run, lang: str, collected: Sequence[Collected], report: Path, has_register: bool
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Write the workbook of a language; return its pages, and what goes with them, by name."""
+    spoken, first = _in(run, lang), run.order.lang
+    parts = [in_language(part, spoken.words.phrases) for part in collected]
+    pages, others = _pages(spoken, parts, has_register)
+    register = report / named_for("customers.html", lang, first)
+    there = ("../index.html", *(["customers.html"] if register.exists() else []))
+    pages = beside(pages, lang, run.order.languages, there)
+    sharing.write_workbook(report / named_for(sharing.WORKBOOK, lang, first), parts)
+    if lang != "en":
+        read = {register.name: register.read_text("utf-8")} if register.exists() else {}
+        _tell_english_left(run, lang, english_left(pages | read, collected, spoken.words.phrases))
+    return pages, others
+
+
+def _tell_english_left(run: Run, lang: str, left: list[str]) -> None:
+    """Say in the manifest and in the log what readers of a language find in English."""
+    run.manifest.setdefault("in_english", {})[lang] = left
+    if left:
+        _log.warning(
+            "%d texts of the report in %s are in English, the first: %s; see in_english in its "
+            "manifest", len(left), lang, left[0],
+        )  # fmt: skip
+
+
 def _in(run: Run, lang: str) -> Run:
     """Return the run as it speaks to readers of a language; its manifest is the same one."""
     words = words_in(lang, run.project.root)
-    run.manifest.setdefault("in_english", {})
-    return replace(
-        run,
-        words=words,
-        titles={name: words.phrases(title) for name, title in run.titles.items()},
-    )
-
-
-def _left(pages: dict[str, str], collected: Sequence[Collected], words: Words) -> dict[str, Any]:
-    """Return what readers of a language find in English, for the manifest."""
-    if words.lang == "en":
-        return {}
-    return {words.lang: english_left(pages, collected, words.phrases)}
+    titles = {name: words.phrases(title) for name, title in run.titles.items()}
+    return replace(run, words=words, titles=titles)
 
 
 def _metrics(run: Run, collected: Sequence[Collected]) -> dict[str, Any]:

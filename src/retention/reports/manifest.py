@@ -92,12 +92,14 @@ def package_versions() -> dict[str, str]:
 
 
 def input_hashes(project: Project) -> dict[str, str]:
-    """Return a hash for every input: the tables by name, and ``retention.toml``.
+    """Return a hash for every input: the tables by name, ``retention.toml``, words of its own.
 
     A table on a server has none; its entry says where it is, and a report that needs it is never
     taken for up to date.
     """
     found = {"retention.toml": file_hash(project.root / "retention.toml")}
+    for own in sorted(project.root.glob("words.*.toml")):
+        found[own.name] = file_hash(own)
     for name, source in sorted(project.tables.items()):
         files = _files(project.root, source.path) if source.path else []
         if not files:

@@ -38,8 +38,15 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["soften"] = soften
+    environment.globals["style_of"] = _style_of
     environment.globals["style"] = _raw((TEMPLATES / "style.css").read_text(encoding="utf-8"))
     return environment
+
+
+def _style_of(lang: str) -> Any:
+    """Return what the pages of a language need beside the style of all."""
+    path = TEMPLATES / f"style.{lang}.css"
+    return _raw(path.read_text(encoding="utf-8") if path.exists() else "")
 
 
 def _raw(html: str) -> Any:
@@ -170,7 +177,7 @@ def answer_to_html(record: dict[str, Any], words: Words) -> str:
     """
     lines = ['<section class="answer">', f'<p class="headline">{soften(record["headline"])}</p>']
     lines += [
-        f'<p class="caution"><strong>{words("caution")}.</strong> {escape(text)}</p>'
+        f'<p class="caution"><strong>{words("caution_mark")}</strong> {escape(text)}</p>'
         for text in record["cautions"]
     ]
     if record["estimates"]:

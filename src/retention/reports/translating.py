@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -166,7 +167,12 @@ def named_for(name: str, lang: str, first: str) -> str:
     return name if lang == first else f"{stem}.{lang}{dot}{ending}"
 
 
-def beside(pages: Mapping[str, str], lang: str, languages: Sequence[str]) -> dict[str, str]:
+def beside(
+    pages: Mapping[str, str],
+    lang: str,
+    languages: Sequence[str],
+    others: Collection[str] = ("../index.html",),
+) -> dict[str, str]:
     """Return pages under the names of their language, with links to each other and across.
 
     Parameters
@@ -177,19 +183,18 @@ def beside(pages: Mapping[str, str], lang: str, languages: Sequence[str]) -> dic
         Their language.
     languages : sequence of str
         All of the report, the first one first.
+    others : collection of str
+        Pages elsewhere that exist in the language, too.
     """
     if len(languages) == 1:
         return dict(pages)
-    first, linked = languages[0], {*pages, *_BESIDE}
+    first, linked = languages[0], {*pages, *others}
     return {
         named_for(name, lang, first): _across(
             _relinked(html, linked, lang, first), name, lang, languages
         )
         for name, html in pages.items()
     }
-
-
-_BESIDE = ("customers.html", "../index.html")
 
 
 def _relinked(html: str, names: Collection[str], lang: str, first: str) -> str:
@@ -245,13 +250,26 @@ def _texts(html: str) -> Iterable[str]:
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(html, features="html.parser")
-    for tag in soup.find_all(_UNSPOKEN):
+    yield from _register_texts(soup.find("script", id="data"))
+    for tag in [*soup.find_all(_UNSPOKEN), *soup.select("[hreflang]")]:
         tag.decompose()
     for node in soup.find_all(string=True):
         if node.strip() and type(node).__name__ == "NavigableString":
             yield str(node)
     for tag in soup.find_all(True):
         yield from (str(tag[name]) for name in _SPOKEN if tag.get(name))
+
+
+def _register_texts(data: Any) -> Iterable[str]:
+    """Return what the script of the register's page shows, but not the customers' own words."""
+    if data is None:
+        return
+    held = json.loads(data.get_text())
+    for column in held["columns"]:
+        yield from (column[key] for key in ("label", "group", "unit", "about"))
+    for question in held["questions"]:
+        yield from (question["title"], question["why"])
+    yield from held.get("texts", {}).values()
 
 
 def _figure_texts(part: Collected, lang: str) -> Iterable[str]:

@@ -40,8 +40,8 @@ _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9'\"(*])")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’]+")
-_NAMED = re.compile(r"([^\d(]*[A-Za-z][^\d(]*) ([−+-]?\d.*)", re.DOTALL)
-_CODE = re.compile(r"`[^`]*`|\$[^$]*\$")
+_NAMED = re.compile(r"([^\d(]*[A-Za-z][^\d(]*(?<![.?!:;,])) ([−+-]?\d.*)", re.DOTALL)
+_CODE = re.compile(r"`[^`]*`|\$[^$]*\$|「[^」]*」")
 _DEEPEST = 8
 
 
@@ -70,8 +70,7 @@ class Template:
     pattern: re.Pattern[str]
     holes: tuple[int, ...]
     said: str
-    start: str
-    end: str
+    literal: tuple[str, ...]
     weight: int
 
     @classmethod
@@ -83,7 +82,19 @@ class Template:
         pattern = "(.*?)".join(map(re.escape, literal))
         weight = sum(map(len, literal))
         compiled = re.compile(pattern, re.DOTALL)
-        return cls(compiled, holes, said.rstrip("。"), literal[0], literal[-1], weight)
+        return cls(compiled, holes, said.rstrip("。"), tuple(literal), weight)
+
+    def may_fit(self, text: str) -> bool:
+        """Whether its words stand in a text in their order; quicker than the pattern."""
+        if not (text.startswith(self.literal[0]) and text.endswith(self.literal[-1])):
+            return False
+        place = 0
+        for piece in self.literal:
+            place = text.find(piece, place)
+            if place < 0:
+                return False
+            place += len(piece)
+        return True
 
 
 def foreign_words(text: str, known: frozenset[str] = frozenset()) -> list[str]:
@@ -134,12 +145,13 @@ class Phrases:
             keep += catalogue.get("keep", {}).get("words", [])
         self.known = self._known(keep)
         self.templates = sorted(templates, key=lambda t: (-t.weight, len(t.holes)))
+        self._by_start: dict[str, list[Template]] = {}
         self._done: dict[str, tuple[str, int]] = {}
 
     def _known(self, keep: list[str]) -> frozenset[str]:
         """Return the words in Latin letters that this language writes itself."""
         said = [*self.texts.values(), *self.units.values(), *self.paragraphs.values()]
-        own = [word for text in said if _is_translated(text) for word in _WORD.findall(text)]
+        own = [word for text in said if _is_translated(text) for word in foreign_words(text)]
         return frozenset((*keep, *(part for word in keep for part in word.split()), *own))
 
     def __call__(self, text: str) -> str:
@@ -157,6 +169,16 @@ class Phrases:
     def unit(self, text: str) -> str:
         """Return a unit as it stands behind a number or in a column of units."""
         return text if self.lang == "en" else self._unit(text, 0)[0]
+
+    def template(self, text: str) -> str:
+        """Return a text whose holes are filled later, with the marks of the language at its end."""
+        if self.lang == "en":
+            return text
+        marks = {".": "。", ":": "：", ";": "；"}
+        plain = text.strip()
+        end = plain[-1:] if plain[-1:] in marks else ""
+        said = self.texts.get(shape(plain.rstrip(".:;")), plain.rstrip(".:;"))
+        return said + marks.get(end, "")
 
     def markdown(self, source: str) -> str:
         """Return Markdown block by block."""
@@ -216,13 +238,15 @@ class Phrases:
         number = _NUMBER.fullmatch(text)
         if number is not None:
             yield self._with_unit(text, number, depth)
+        named = _NAMED.fullmatch(text)
+        if named is not None and shape(named[1]) in self.texts:
+            yield self._joined([named[1], named[2]], " ", depth)
         yield from self._sentences(text, depth)
         yield from self._matches(text, depth)
         for mark, joined in (("; ", "；"), (", ", "、")):
             parts = _split_outside_brackets(text, mark)
             if len(parts) > 1:
                 yield self._joined(parts, joined, depth)
-        named = _NAMED.fullmatch(text)
         if named is not None:
             yield self._joined([named[1], named[2]], " ", depth)
 
@@ -267,12 +291,15 @@ class Phrases:
         stop = "。" if plain.endswith(".") and not plain.endswith("..") else ""
         plain = plain.removesuffix(".") if stop else plain
         lowered = _lowered(plain)
-        for template in self.templates:
-            if not (lowered.startswith(template.start) and plain.endswith(template.end)):
+        for template in self._beginning_with(lowered):
+            candidate = lowered if template.literal[0] else plain
+            if not template.may_fit(candidate):
                 continue
-            match = template.pattern.fullmatch(lowered if template.start else plain)
+            match = template.pattern.fullmatch(candidate)
             if match is None or match[1] == plain or not all(map(_is_balanced, match.groups())):
                 continue
+            if any(_SENTENCE.search(found) for found in match.groups()[:-1]):
+                continue  # it would tear sentences apart
             parts: dict[int, str] = {}
             cost = 0
             for hole, found in zip(template.holes, match.groups(), strict=True):
@@ -282,6 +309,18 @@ class Phrases:
             pieces = _HOLE.split(template.said)
             pieces[1::2] = [parts.get(int(hole), "") for hole in pieces[1::2]]
             yield _tidy("".join(pieces)) + stop, cost
+
+    def _beginning_with(self, text: str) -> list[Template]:
+        """Return the templates that a text with this beginning may fit, the most literal first."""
+        start = text[:3]
+        if start not in self._by_start:
+            self._by_start[start] = [
+                template
+                for template in self.templates
+                if template.literal[0].startswith(start)
+                or start.startswith(template.literal[0][:3])
+            ]
+        return self._by_start[start]
 
     def _sentences(self, text: str, depth: int) -> Iterator[tuple[str, int]]:
         """Return the text sentence by sentence, if it has more than one."""

@@ -143,7 +143,7 @@ def _cautions(register: CustomerRegister) -> list[str]:
 
 def _say(phrases: Phrases, text: str, *values: Any) -> Any:
     """Return a text of the frame in the language, its holes filled; values are escaped."""
-    said = str(escape(phrases(text)))
+    said = str(escape(phrases.template(text)))
     for place, value in enumerate(values, start=1):
         said = said.replace(f"{{{place}}}", str(escape(value)))
     return Markup(said)  # noqa: S704 - every part was escaped
@@ -154,7 +154,7 @@ def _texts(script: str, phrases: Phrases) -> dict[str, Any]:
     if phrases.lang == "en":
         return {}
     spoken = dict.fromkeys(re.findall(r'say\("([^"]+)"', script))
-    return {"texts": {text: phrases(text) for text in spoken}}
+    return {"texts": {text: phrases.template(text) for text in spoken}}
 
 
 def _data(register: CustomerRegister, phrases: Phrases) -> dict[str, Any]:
@@ -186,8 +186,8 @@ def _data(register: CustomerRegister, phrases: Phrases) -> dict[str, Any]:
 def _field(field: Field, tenure_unit: str, phrases: Phrases) -> dict[str, Any]:
     unit = tenure_unit if field.unit == "units" else field.unit
     return {
-        "name": field.name, "label": phrases(field.label), "kind": field.kind,
-        "group": phrases(field.group),
+        "name": field.name, "label": _said(phrases, field.label, f"column {field.name}"),
+        "kind": field.kind, "group": phrases(field.group),
         "unit": phrases.unit(unit), "about": phrases(field.about), "shown": field.shown,
         "wide": field.wide,
     }  # fmt: skip
@@ -252,6 +252,11 @@ def _sheets(register: CustomerRegister, phrases: Phrases) -> dict[str, Any]:
     }
 
 
+def _said(phrases: Phrases, text: str, context: str) -> str:
+    """Return a text that may mean something else elsewhere: ``kind return`` is not what pays."""
+    return phrases.texts.get(context) or phrases(text)
+
+
 def _events(register: CustomerRegister, top: int, phrases: Phrases) -> list[list[str]]:
     place = {customer: i for i, customer in enumerate(register.customers.index)}
     lines: list[list[str]] = [[] for _ in place]
@@ -263,5 +268,6 @@ def _events(register: CustomerRegister, top: int, phrases: Phrases) -> list[list
             continue
         money = "" if amount != amount else f"{amount:,.2f} {register.currency}"
         words = "" if words != words else " ".join(str(words).split())
-        mine.append(f"{day:%Y-%m-%d}\t{phrases(kind)}\t{phrases(words)}\t{money}")
+        happened = _said(phrases, kind, f"kind {kind}")
+        mine.append(f"{day:%Y-%m-%d}\t{happened}\t{phrases(words)}\t{money}")
     return lines
