@@ -15,6 +15,7 @@ from retention.features import (
     build_purchase_counts,
     build_purchase_intervals,
     build_rfm,
+    write_rfm,
 )
 from retention.window import Window
 
@@ -254,3 +255,17 @@ def test_cdnow_is_counted_as_published(real_data):
     assert table["T"].max() == pytest.approx(38.857, abs=5e-4)
     assert table["holdout_frequency"].sum() == 1882
     assert len(build_purchase_counts(tables.as_of(date(1997, 10, 1)))) == 1016
+
+
+def test_the_file_holds_the_frame(small_company, tmp_path, monkeypatch):
+    monkeypatch.setattr("retention.engine.embedded._BATCH", 2_048)
+    tables = Tables.from_frames(small_company.tables, window=small_company.window)
+    customers = write_rfm(tables, tmp_path / "rfm.parquet", cohort_unit="year")
+    frame = build_rfm(tables, cohort_unit="year")
+    found = pd.read_parquet(tmp_path / "rfm.parquet").set_index("customer_id")
+    assert customers == len(frame)
+    pd.testing.assert_frame_equal(found, frame, check_dtype=False, check_index_type=False)
+    early = date(1990, 1, 1)
+    with pytest.raises(NotEnoughDataError, match="nobody bought"):
+        write_rfm(tables, tmp_path / "none.parquet", acquired_before=early)
+    assert [path.name for path in tmp_path.iterdir()] == ["rfm.parquet"]

@@ -87,6 +87,10 @@ class Spark:
         """Return where keys are repeated: here only the exact group-by tells."""
         return ""
 
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Yield the result of a query, in its order; the driver holds all of it."""
+        yield from self.arrow(sql).to_batches()
+
     def types(self, relation: str) -> dict[str, str]:
         """Return the columns of a relation and their types, by DuckDB's names."""
         columns = self.session.sql(self.sql(f"select * from {relation}")).dtypes

@@ -50,6 +50,9 @@ class Engine(Protocol):
     def frame(self, sql: str) -> pd.DataFrame:
         """Return the result of a query, in its order, as pandas."""
 
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Yield the result of a query, in its order, piece by piece."""
+
     def scope(self, views: Mapping[str, str]) -> Any:
         """Return the same engine, seen through views."""
 
@@ -270,6 +273,11 @@ class Tables:
         if self._base.store is None or not key:
             return self._engine.frame(text)
         return _remembered(self._base.store, key, text, self._engine)
+
+    def pieces(self, sql: str, **names: Any) -> Iterator[pd.DataFrame]:
+        """Yield what `query` would return, in its order, a piece at a time; keep nothing."""
+        for batch in self._engine.batches(self.sql(sql, **names)):
+            yield frame_of(pa.Table.from_batches([batch]))
 
     def sql(self, sql: str, **names: Any) -> str:
         """Return the SQL that `query` would run."""

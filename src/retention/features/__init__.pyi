@@ -63,6 +63,7 @@ from .rfm import build_purchase_counts as build_purchase_counts
 from .rfm import build_purchase_intervals as build_purchase_intervals
 from .rfm import build_purchases_between as build_purchases_between
 from .rfm import build_rfm as build_rfm
+from .rfm import write_rfm as write_rfm
 from .rival_series import build_rival_series as build_rival_series
 from .satisfaction_panel import build_branch_staff as build_branch_staff
 from .satisfaction_panel import build_customer_branch as build_customer_branch

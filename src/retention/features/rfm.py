@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from retention.engine import Tables, template
 from retention.errors import DataError, NotEnoughDataError, ParameterError, SchemaError
@@ -20,6 +23,7 @@ __all__ = [
     "build_purchase_intervals",
     "build_purchases_between",
     "build_rfm",
+    "write_rfm",
 ]
 
 #: What is done with orders of negative amount.
@@ -102,10 +106,7 @@ def build_rfm(
         _sql("rfm.sql"), netted=_netted(known, returns), regularity=regularity, **settings
     ).set_index("customer_id")
     if frame.empty:
-        raise NotEnoughDataError(
-            f"nobody bought before {known.window.cutoff} (with the chosen entry cohorts); widen "
-            "the window or the cohorts"
-        )
+        raise _nobody_bought(known)
     result = _in_units(frame, known, cohort_unit)
     if calibration_end is not None:
         result = _with_holdout(result, tables, calibration_end, returns)
@@ -116,6 +117,58 @@ def build_rfm(
         "returns": returns,
     }
     return check_rfm(result)
+
+
+def write_rfm(
+    tables: Tables,
+    path: Path,
+    *,
+    returns: Returns = "net",
+    acquired_from: date | None = None,
+    acquired_before: date | None = None,
+    cohort_unit: Unit = "quarter",
+) -> int:
+    """Write what `build_rfm` returns into a Parquet file, however many customers there are.
+
+    Memory holds a piece of the result at a time, beside what the engine may use. The models of
+    purchases need no such file: they fit what `build_purchase_counts` counts.
+
+    Parameters
+    ----------
+    tables, returns, acquired_from, acquired_before, cohort_unit
+        As for `build_rfm`.
+    path : Path
+        The file; it appears when it is whole.
+
+    Returns
+    -------
+    int
+        How many customers there are.
+
+    Raises
+    ------
+    MissingTableError, SchemaError, NotEnoughDataError, ParameterError
+        As `build_rfm`.
+    """
+    known = _known(tables, returns, None)
+    settings = {"acquired_from": acquired_from, "acquired_before": acquired_before}
+    netted = _netted(known, returns)
+    fresh = path.with_name(f".{path.name}")
+    customers, writer = 0, None
+    try:
+        for piece in known.pieces(_sql("rfm.sql"), netted=netted, regularity=False, **settings):
+            frame = check_rfm(_in_units(piece.set_index("customer_id"), known, cohort_unit))
+            rows = pa.Table.from_pandas(frame.reset_index(), preserve_index=False)
+            writer = writer or pq.ParquetWriter(fresh, rows.schema)
+            writer.write_table(rows)
+            customers += len(frame)
+        if writer is None:
+            raise _nobody_bought(known)
+        writer.close()
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return customers
 
 
 def build_purchase_counts(
@@ -280,6 +333,13 @@ def _known(tables: Tables, returns: str, calibration_end: date | None) -> Tables
     if returns == "error":
         _refuse_returns(tables)
     return tables if calibration_end is None else tables.as_of(calibration_end)
+
+
+def _nobody_bought(known: Tables) -> NotEnoughDataError:
+    return NotEnoughDataError(
+        f"nobody bought before {known.window.cutoff} (with the chosen entry cohorts); widen "
+        "the window or the cohorts"
+    )
 
 
 def _netted(tables: Tables, returns: str) -> bool:
