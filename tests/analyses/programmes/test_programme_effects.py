@@ -195,6 +195,22 @@ def test_levels_of_bond_put_programmes_together():
     assert (gap.value, gap.high - gap.value) == pytest.approx((0.5, 0.5))
 
 
+def test_a_tenure_without_leavers_does_not_hide_the_hazard_ratio(tables):
+    """Cells in which nobody left say nothing of the treatment: with or without, the same ratio."""
+    from retention.analyses.programmes.programme_effects.hazard import ratio_and_fading
+
+    rng = np.random.default_rng(1)
+    cells = pd.DataFrame({
+        "treated": np.tile([0.0, 1.0], 20), "treated_since": np.tile([0.0, 1.0], 20) * 3,
+        "band": np.repeat(["a", "b"], 20), "trials": 500, "event": rng.binomial(500, 0.1, 40),
+    })  # fmt: skip
+    cells["treated_since"] *= rng.integers(0, 9, 40)
+    told = ratio_and_fading(cells, ("band",), tables, 0.95, "A", 100)
+    empty = cells.head(4).assign(band="c", event=0)
+    more = pd.concat([cells, empty], ignore_index=True)
+    assert ratio_and_fading(more, ("band",), tables, 0.95, "A", 100) == told
+
+
 def test_financial_bond_fades_first(answer):
     levels = answer.levels
     assert levels["financial: hazard_ratio"] == answer.effects["rebate"].hazard_ratio

@@ -88,6 +88,11 @@ class Targeting:
         riskiest = self.numbers["riskiest half"]
         if (self.numbers[best].value or 0.0) <= 0:
             first = f"No rule for {self.programme} is worth its cost"
+        elif (self.numbers[best].low or 0.0) <= 0:
+            first = (
+                f"No rule for {self.programme} surely pays; the best guess is {best}, "
+                f"{self.numbers[best]}"
+            )
         else:
             first = f"{self.programme} pays best by the rule {best}: {self.numbers[best]}"
         end = "is not told from nothing by these data"

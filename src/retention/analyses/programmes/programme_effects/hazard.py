@@ -56,6 +56,7 @@ def ratio_and_fading(
     n: int, cluster: str = "",
 ) -> tuple[Estimate, Estimate]:  # fmt: skip
     """Return the hazard ratio at the mean unit of the treated, and its logarithm's slope."""
+    cells = _telling(cells, groups)
     unit = tables.window.unit
     method = "complementary log-log hazard of customer-units"
     treated = cells["treated"] > 0
@@ -85,3 +86,17 @@ def ratio_and_fading(
         unit=f"log ratio per {unit}", n=n, events=fit.events, method=method, grade=grade,
     )  # fmt: skip
     return ratio, fading
+
+
+def _telling(cells: pd.DataFrame, groups: tuple[str, ...]) -> pd.DataFrame:
+    """Return the cells of values in which somebody left.
+
+    Where nobody left, the value's own coefficient explains that wholly and nothing is said of the
+    treatment; kept, it would have no finite estimate.
+    """
+    size = len(cells) + 1
+    while len(cells) < size:
+        size = len(cells)
+        for group in groups:
+            cells = cells[cells.groupby(group)["event"].transform("sum") > 0]
+    return cells
