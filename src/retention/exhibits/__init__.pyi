@@ -95,26 +95,47 @@ from .losses.complaint_recovery import (
 from .losses.complaint_recovery import (
     plot_complaint_recovery_hazard as plot_complaint_recovery_hazard,
 )
+from .losses.complaint_recovery import (
+    plot_complaint_recovery_topics as plot_complaint_recovery_topics,
+)
 from .losses.complaint_recovery import table_complaint_recovery as table_complaint_recovery
 from .losses.complaint_recovery import (
+    table_complaint_recovery_causes as table_complaint_recovery_causes,
+)
+from .losses.complaint_recovery import (
     table_complaint_recovery_closing as table_complaint_recovery_closing,
+)
+from .losses.complaint_recovery import (
+    table_complaint_recovery_loss as table_complaint_recovery_loss,
 )
 from .losses.complaint_recovery import (
     table_complaint_recovery_paradox as table_complaint_recovery_paradox,
 )
 from .losses.complaint_recovery import (
+    table_complaint_recovery_repeats as table_complaint_recovery_repeats,
+)
+from .losses.complaint_recovery import (
+    table_complaint_recovery_silent as table_complaint_recovery_silent,
+)
+from .losses.complaint_recovery import (
     table_complaint_recovery_worth as table_complaint_recovery_worth,
 )
 from .losses.contact_policy import plot_contact_policy as plot_contact_policy
+from .losses.contact_policy import plot_contact_policy_demand as plot_contact_policy_demand
 from .losses.contact_policy import plot_contact_policy_frequency as plot_contact_policy_frequency
 from .losses.contact_policy import table_contact_policy as table_contact_policy
+from .losses.contact_policy import table_contact_policy_budget as table_contact_policy_budget
+from .losses.contact_policy import table_contact_policy_frequency as table_contact_policy_frequency
+from .losses.contact_policy import table_contact_policy_pairs as table_contact_policy_pairs
 from .losses.contact_policy import table_contact_policy_plan as table_contact_policy_plan
 from .losses.early_warning import plot_early_warning as plot_early_warning
 from .losses.early_warning import plot_early_warning_test as plot_early_warning_test
 from .losses.early_warning import plot_win_back as plot_win_back
+from .losses.early_warning import plot_win_back_offers as plot_win_back_offers
 from .losses.early_warning import table_early_warning as table_early_warning
 from .losses.early_warning import table_early_warning_test as table_early_warning_test
 from .losses.early_warning import table_win_back as table_win_back
+from .losses.early_warning import table_win_back_offers as table_win_back_offers
 from .losses.exit_reasons import plot_exit_reasons as plot_exit_reasons
 from .losses.exit_reasons import plot_exit_reasons_before as plot_exit_reasons_before
 from .losses.exit_reasons import plot_exit_reasons_shares as plot_exit_reasons_shares

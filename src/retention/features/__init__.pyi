@@ -13,6 +13,7 @@ from .choices import build_choices as build_choices
 from .choices import build_switches as build_switches
 from .complaints import build_complaint_cases as build_complaint_cases
 from .complaints import build_recovery_trials as build_recovery_trials
+from .complaints import poor_limit as poor_limit
 from .coverage import build_coverage as build_coverage
 from .coverage import build_namesakes as build_namesakes
 from .cube import build_cube as build_cube
@@ -32,6 +33,7 @@ from .lock_in import construct_items as construct_items
 from .lost_customers import build_lost_customers as build_lost_customers
 from .person_periods import build_active as build_active
 from .person_periods import build_hazard_cells as build_hazard_cells
+from .person_periods import build_period_spend as build_period_spend
 from .person_periods import build_person_periods as build_person_periods
 from .profile import build_profile as build_profile
 from .profit_rhythm import build_profit_rhythm as build_profit_rhythm

@@ -8,10 +8,10 @@ import pandas as pd
 from retention.engine import Tables, template
 from retention.errors import ParameterError
 
-from .scales import scale_map
+from .scales import Scale, scale_map
 from .spells import spell_sql
 
-__all__ = ["build_complaint_cases", "build_recovery_trials"]
+__all__ = ["build_complaint_cases", "build_recovery_trials", "poor_limit"]
 
 _PACKAGE = "retention.features"
 _ATTRIBUTES = ("segment", "region", "industry")
@@ -68,6 +68,7 @@ def build_recovery_trials(
     quick_days: int = 7,
     silent_to: float | None = None,
     immortal: bool = False,
+    contented: bool = False,
 ) -> pd.DataFrame:
     """Build one row a problem: how it stood on the landmark, and what the customer did after it.
 
@@ -96,7 +97,7 @@ def build_recovery_trials(
         Index ``customer_id``; ``problem``, ``problem_on``, ``landmark_on``, ``state``, ``reached``
         (still here at the landmark), ``entry`` (0), ``duration`` and ``event`` (from the landmark,
         in the window's unit), and as known on the day of the problem ``tenure``, ``severity``,
-        ``category``, ``complaints_before``, ``spend_before`` (365 days) and attributes.
+        ``loss``, ``category``, ``complaints_before``, ``spend_before`` (365 days) and attributes.
 
     Raises
     ------
@@ -125,6 +126,7 @@ def build_recovery_trials(
         quick_days=int(quick_days),
         silence_days=_SILENCE_DAYS,
         immortal=immortal,
+        contented=contented,
         item=item,
         limit=limit,
         attributes=[a for a in _ATTRIBUTES if a in tables.columns("customers")],
@@ -139,8 +141,12 @@ def _poor(tables: Tables, silent_to: float | None) -> tuple[str, float]:
     scale = scale_map(tables).get("csat")
     if scale is None:
         return "", 0.0
-    limit = np.floor(scale.low + _POOR_SHARE * (scale.high - scale.low))
-    return scale.items[0].name, float(limit if silent_to is None else silent_to)
+    return scale.items[0].name, poor_limit(scale) if silent_to is None else float(silent_to)
+
+
+def poor_limit(scale: Scale, share: float = _POOR_SHARE) -> float:
+    """Return the highest answer that counts as dissatisfied: by default the lowest 40 %."""
+    return float(np.floor(scale.low + share * (scale.high - scale.low)))
 
 
 def _followed(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:

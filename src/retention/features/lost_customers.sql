@@ -1,5 +1,5 @@
--- One row an exit: what was told, whether and when the customer came back, and what the customer
--- had brought in the year before.
+-- One row an exit: what was told, whether and when the customer came back, what was offered, and what
+-- the customer had brought in the year before. An offer dated after the return is none.
 with spent as (
   select x.customer_id, x.exited_on,
 {% if columns('orders') %}
@@ -32,6 +32,11 @@ with spent as (
     lead(exited_on) over (partition by customer_id order by exited_on) as next_exit_on
   from exits
 )
+, drawn as (
+  select customer_id, exited_on,
+    case when returned_on is null or offered_on <= returned_on then offered_on end as offered_on
+  from exits
+)
 select
   x.customer_id,
   x.exited_on,
@@ -41,7 +46,15 @@ select
   cast(s.amount as double) + cast(b.price as double) as value_before,
   {{ window.whole_units_sql("x.exited_on", window.last_day | literal) }} as follow_up,
   case when x.returned_on is not null
-    then {{ window.started_units_sql("x.exited_on", "x.returned_on") }} end as returned_at
+    then {{ window.started_units_sql("x.exited_on", "x.returned_on") }} end as returned_at,
+  case when d.offered_on is not null then coalesce(x.offer, 'unnamed') end as offer,
+  d.offered_on,
+  cast(x.offer_cost as double) as offer_cost,
+  x.offer_assignment,
+  {{ window.whole_units_sql("x.exited_on", "d.offered_on") }} as drawn_at,
+  {{ window.whole_units_sql("d.offered_on", window.last_day | literal) }} as answer_follow_up,
+  case when x.returned_on is not null
+    then {{ window.started_units_sql("d.offered_on", "x.returned_on") }} end as answered_at
 {% for name in attributes %}
   , c.{{ name | ident }}
 {% endfor %}
@@ -49,5 +62,6 @@ from exits x
 inner join spent s on s.customer_id = x.customer_id and s.exited_on = x.exited_on
 inner join billed b on b.customer_id = x.customer_id and b.exited_on = x.exited_on
 inner join following f on f.customer_id = x.customer_id and f.exited_on = x.exited_on
+inner join drawn d on d.customer_id = x.customer_id and d.exited_on = x.exited_on
 left join customers c on c.customer_id = x.customer_id
 order by x.customer_id, x.exited_on

@@ -13,7 +13,7 @@ from retention.schemas import check_person_periods
 from .drivers import Driver, check_names, default_drivers
 from .spells import nobody_seen, spell_sql
 
-__all__ = ["build_active", "build_hazard_cells", "build_person_periods"]
+__all__ = ["build_active", "build_hazard_cells", "build_period_spend", "build_person_periods"]
 
 _PACKAGE = "retention.features"
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -80,6 +80,34 @@ def build_hazard_cells(
     frame = tables.query(sql + template(_PACKAGE, "hazard_cells.sql"), **names)
     if frame.empty:
         raise nobody_seen(tables)
+    frame.attrs["window"] = tables.window
+    return frame
+
+
+def build_period_spend(
+    tables: Tables, *, drivers: Sequence[Driver], grace_days: int = 0
+) -> pd.DataFrame:
+    """Sum what each customer ordered in periods of the same covariates, known before each began.
+
+    Parameters
+    ----------
+    tables : Tables
+        With ``contracts``, ``orders`` and the tables of the drivers.
+    drivers : sequence of Driver
+        Covariates that change.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``customer_id``; the covariates, ``periods``, ``days``, ``orders`` and ``spend``
+        (amounts above 0, in the currency). The last period of a stay is left out: it has no end.
+    """
+    tables.require("orders", needed_for="what customers order between contacts")
+    sql, names = _known(tables, (), drivers, grace_days, template(_PACKAGE, "stay_periods.sql"))
+    frame = tables.query(sql + template(_PACKAGE, "period_spend.sql"), **names)
+    if frame.empty:
+        raise nobody_seen(tables)
+    frame = frame.set_index("customer_id")
     frame.attrs["window"] = tables.window
     return frame
 

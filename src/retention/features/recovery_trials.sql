@@ -3,18 +3,20 @@
 , problems as (
   select
     customer_id, complaint_id as problem, opened_on as problem_on, closed_on, outcome,
-    severity, coalesce(category, 'unknown') as category, 0 as silent
+    severity, cast(loss as double) as loss,
+    coalesce(category, 'unknown') as category, 0 as silent
   from complaints
 {% if item %}
   union all
   select
     a.customer_id, a.response_id as problem, a.answered_on as problem_on,
     cast(null as date) as closed_on, cast(null as varchar) as outcome,
-    cast(null as integer) as severity, 'unknown' as category, 1 as silent
+    cast(null as integer) as severity, cast(null as double) as loss, 'unknown' as category,
+    case when a.score <= {{ limit }} then 1 else 2 end as silent
   from (
-    select customer_id, response_id, min(answered_on) as answered_on
+    select customer_id, response_id, min(answered_on) as answered_on, min(score) as score
     from surveys
-    where item = {{ item | literal }} and score <= {{ limit }}
+    where item = {{ item | literal }} and score {% if contented %}is not null{% else %}<= {{ limit }}{% endif +%}
     group by customer_id, response_id
   ) a
   left join complaints k
@@ -64,6 +66,7 @@ select
   m.landmark_on,
   case
     when m.silent = 1 then 'did not complain'
+    when m.silent = 2 then 'no problem'
     when m.closed_on is null or m.closed_on > m.state_on then 'open'
     when m.outcome = 'resolved' and datediff('day', m.problem_on, m.closed_on) <= {{ quick_days }}
       then 'resolved quickly'
@@ -77,6 +80,7 @@ select
     then {{ window.started_units_sql("m.landmark_on", "m.ended_on") }} end as left_at,
   {{ window.whole_units_sql("m.started_on", "m.problem_on") }} as tenure,
   m.severity,
+  m.loss,
   m.category,
   e.complaints_before
 {% for name in attributes %}

@@ -46,6 +46,8 @@ from .doubly_robust import propensity as propensity
 from .factor_model import FactorModel as FactorModel
 from .factor_model import FactorModelFit as FactorModelFit
 from .fine_gray import FineGray as FineGray
+from .fixed_effects_poisson import FixedEffectsPoisson as FixedEffectsPoisson
+from .fixed_effects_poisson import FixedEffectsPoissonFit as FixedEffectsPoissonFit
 from .gamma_gamma import GammaGamma as GammaGamma
 from .gamma_gamma import GammaGammaFit as GammaGammaFit
 from .gray_test import GrayTest as GrayTest

@@ -9,6 +9,7 @@ from .features import check_rfm as check_rfm
 from .inputs import BONDS as BONDS
 from .inputs import CHANNELS as CHANNELS
 from .inputs import DEPTHS as DEPTHS
+from .inputs import HELD_OUT as HELD_OUT
 from .inputs import INPUT_TABLES as INPUT_TABLES
 from .tables import Apart as Apart
 from .tables import Column as Column

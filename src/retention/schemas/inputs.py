@@ -12,11 +12,12 @@ from types import MappingProxyType
 
 from .tables import Apart, Column, Reference, Rule, TableSchema
 
-__all__ = ["BONDS", "CHANNELS", "DEPTHS", "INPUT_TABLES"]
+__all__ = ["BONDS", "CHANNELS", "DEPTHS", "HELD_OUT", "INPUT_TABLES"]
 
 BONDS = ("financial", "social", "structural")
 CHANNELS = ("visit", "telephone", "e-mail", "web", "chat")
 DEPTHS = ("courtesy", "promotional", "personal")
+HELD_OUT = "held out"
 
 _text = partial(Column, kind="text")
 _date = partial(Column, kind="date")
@@ -128,6 +129,7 @@ _COMPLAINTS = TableSchema(
         _known_with_itself("closed_on", "day the case was closed; empty while it is open"),
         _text(name="category", description="what the complaint is about"),
         _integer(name="severity", low=1, high=5, description="1 slight to 5 grave"),
+        _money(name="loss", low=0, description="what the problem cost the customer"),
         _text(name="department", description="department that caused or handled the case"),
         _EMPLOYEE,
         _text(
@@ -221,10 +223,29 @@ _EXITS = TableSchema(
         _text(name="stated_by", description="who gave the reason: customer, employee, inferred"),
         _text(name="competitor", description="where to"),
         _known_with_itself("returned_on", "day the customer came back"),
+        _known_with_itself(
+            "offered_on", "day the customer was asked back, or held out of asking by lot"
+        ),
+        _text(
+            name="offer",
+            known_from="offered_on",
+            description=f"what was offered; '{HELD_OUT}': a lot decided not to ask",
+        ),
+        _money(name="offer_cost", low=0, known_from="offered_on", description="cost of asking"),
+        _text(
+            name="offer_assignment",
+            allowed=("random", "chosen"),
+            known_from="offered_on",
+            description="whether a lot or somebody's choice decided on the offer",
+        ),
     ),
     key=("customer_id", "exited_on"),
     references=(_TO_CUSTOMER,),
-    rules=(_order("exited_on", "returned_on"),),
+    rules=(
+        _order("exited_on", "returned_on"),
+        _order("exited_on", "offered_on"),
+        _order("offered_on", "returned_on", "warning"),
+    ),
     dated="exited_on",
 )
 

@@ -15,14 +15,16 @@ from retention.analyses.losses.complaint_recovery import (
     emerging_topics,
     handling_hazard,
     iceberg,
+    ladder_by_loss,
     rising_words,
+    silent_leak,
 )
 from retention.datasets import CompanyParameters, simulate_company
 from retention.engine import Tables, lint
 from retention.errors import NotEnoughDataError, ParameterError, SchemaError
 from retention.features import build_complaint_cases, build_recovery_trials
 from retention.models import Cox
-from retention.window import Window
+from retention.window import Window, add_months
 
 START = date(2020, 1, 1)
 
@@ -145,6 +147,81 @@ def test_returns_break_even_where_the_cost_is_what_is_kept(surveyed_tables, answ
     ratio_known = np.exp(states["resolved slowly"] - states["unresolved"])
     assert again.worth.table["break_even_ratio"]["better"] == pytest.approx(ratio_known)
     assert all("cost" not in e.why for k, e in again.estimates().items() if "net" in k)
+
+
+def test_rungs_apart_by_what_the_problem_cost(surveyed, surveyed_tables, answer):
+    rows = answer.by_loss.set_index(["size", "rung"])
+    assert rows["problems"].sum() == answer.ladder["problems"].drop("did not complain").sum()
+    assert rows["published"]["major", "complained, resolved quickly"] == 0.82
+    assert rows["published"]["minor", "complained, resolved quickly"] == 0.95
+    assert set(rows["told_by"]) == {"loss"}
+    loss = surveyed.tables["complaints"]["loss"]
+    assert rows["problems"].loc["major"].sum() < (loss > 100).sum()
+    frames = {name: surveyed.tables[name] for name in ("customers", "contracts")}
+    frames["complaints"] = surveyed.tables["complaints"].drop(columns="loss")
+    graded = Tables.from_frames(frames, window=surveyed.window)
+    by_severity = ladder_by_loss(graded)
+    assert set(by_severity["told_by"]) == {"severity"}
+    assert by_severity["n"].sum() == rows["n"].sum()
+    graded.close()
+
+
+def test_what_is_lost_in_silence_is_the_sum_of_its_parts(surveyed_tables):
+    found = silent_leak(surveyed_tables, horizon=12, landmark_days=30, silent_to=6)
+    count, more, leak = found.values()
+    assert count.low < count.value < count.high < 2500
+    assert leak.low < 0 < leak.high
+    a_customer = leak.value / count.value / more.value
+    assert a_customer == pytest.approx(4500, rel=0.5)
+    few = silent_leak(surveyed_tables, horizon=12, landmark_days=30, silent_to=3)
+    assert not few["revenue_leak"].shown
+
+
+def test_the_silent_who_leave_more_often_cost_what_is_made():
+    """800 answer well and lose 2 a month of 100, 200 poorly and lose 8; each brings 100 a month."""
+    rng, n = np.random.default_rng(8), 3000
+    poor = np.arange(n) % 5 == 0
+    life = rng.geometric(np.where(poor, 0.08, 0.02))
+    ids = [f"c{k:04d}" for k in range(n)]
+    asked = date(2020, 2, 1)
+    ends = [add_months(asked, int(min(m, 200))) for m in life]
+    cutoff = date(2021, 4, 1)
+    here = life > 13
+    late = pd.Series([date(2020, 12, 15)] * n)
+    frames = {
+        "customers": pd.DataFrame({"customer_id": ids, "acquired_on": START}),
+        "contracts": pd.DataFrame(
+            {"customer_id": ids, "started_on": START, "price": 100.0,
+             "ended_on": [e if e < cutoff else None for e in ends]}
+        ),
+        "complaints": pd.DataFrame(
+            {"complaint_id": ["k"], "customer_id": ["c0001"], "opened_on": [date(2020, 1, 5)]}
+        ),
+        "surveys": pd.concat(
+            [
+                pd.DataFrame(
+                    {"response_id": [f"{wave}{i}" for i in ids], "customer_id": ids,
+                     "answered_on": day, "instrument": "pulse", "item": "csat",
+                     "score": np.where(poor, 2.0, 9.0)}
+                )[keep]
+                for wave, day, keep in (("a", asked, life > 0), ("b", late, here))
+            ]
+        ),
+    }  # fmt: skip
+    items = {"csat": {"construct": "csat", "low": 0, "high": 10}}
+    window = Window(start=START, cutoff=cutoff)
+    tables = Tables.from_frames(frames, window=window, items=items)
+    found = silent_leak(tables, horizon=12, landmark_days=10, given_margin_rate=0.5)
+    gap = (1 - 0.92**12) - (1 - 0.98**12)
+    more = found["lost_more_of_the_silent"]
+    assert more.low < gap < more.high
+    share = found["silent_dissatisfied"].value / here.sum()
+    assert share == pytest.approx((poor & here).sum() / here.sum(), abs=0.01)
+    spells = np.minimum(life, 13).sum() + n
+    worth = 600 / (np.log(1.1) + 12 * (life <= 13).sum() / spells)
+    count, leak = found["silent_dissatisfied"], found["revenue_leak"]
+    assert leak.value == pytest.approx(count.value * more.value * worth, rel=0.02)
+    assert 0 < leak.low < leak.value < leak.high
 
 
 def test_iceberg_as_published_in_the_study_of_methods():

@@ -26,10 +26,10 @@ from retention.models import (
 from retention.window import add_months
 
 from .forerunners import FORERUNNERS, forerunner_drivers, forerunners_of
+from .leaving_hazard import groups_of, require_minimum, told_columns, varying_columns
 
 __all__ = ["EarlyWarning", "early_warning"]
 
-_FEWEST_EVENTS = 5
 _REASONS = 3
 _LEVELS = ("price_gap", "renewal_due", "bonds")
 
@@ -154,20 +154,13 @@ def early_warning(
 
 
 def _fitted(tables: Tables, days: int, level: float) -> tuple[DiscreteHazardFit, pd.DataFrame]:
-    by = ["segment"] if "segment" in tables.columns("customers") else []
+    by = groups_of(tables)
     drivers = forerunner_drivers(tables, days=days)
     cells = forerunners_of(build_hazard_cells(tables, by=by, drivers=drivers))
-    left = int(cells["events"].sum())
-    if left < max(2, tables.minimum_n):
-        raise NotEnoughDataError(
-            f"{left} customers left before {tables.window.cutoff}, fewer than the "
-            f"{tables.minimum_n} a number needs"
-        )
+    require_minimum(int(cells["events"].sum()), tables, "customers left")
     # the level of the price says more than that it is high
-    names = [n for n in FORERUNNERS if n in cells and n != "high_price"]
-    names = [n for n in names if cells.loc[cells[n] > 0, "events"].sum() >= _FEWEST_EVENTS]
-    names += [c for c in (*by, *_LEVELS) if c in cells]
-    names = [c for c in names if (cells[c] != cells[c].iloc[0]).any()]
+    names = told_columns(cells, [n for n in FORERUNNERS if n != "high_price"])
+    names = varying_columns(cells, [*names, *by, *_LEVELS])
     fit = DiscreteHazard(covariates=names, level=level).fit(cells)
     active = forerunners_of(build_active(tables, by=by, drivers=drivers))
     active = active[~active.index.duplicated()]

@@ -14,9 +14,13 @@ from retention.estimates import Estimate, normal_interval
 from retention.features import build_durations, build_lost_customers
 from retention.models import DiscreteHazard, DiscreteHazardFit, KaplanMeier, predict_leaving
 
+from .leaving_hazard import require_minimum
+from .win_back_offers import offer_effects
+
 __all__ = ["WinBack", "win_back"]
 
 _TENURE_PIECES = 2
+_AWAY = (0, 3, 6, 12)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,20 +30,26 @@ class WinBack:
     Parameters
     ----------
     chances : DataFrame
-        One row a reason: ``exits``, ``returned``, ``within_horizon``: the share back by the
-        horizon after leaving (Kaplan-Meier, `Estimate`).
+        One row a group: ``by`` (all, reason, past value, units away), ``group``, ``exits``,
+        ``returned``, ``within_horizon``: the share back within the horizon after leaving, or after
+        so many units away (Kaplan-Meier, `Estimate`).
+    offers : DataFrame
+        One row an offer, see `offer_effects`; empty where none is recorded.
     drivers : DataFrame
-        Ratios of the hazard of return: reason, past value, segment.
+        Ratios of the hazard of return unasked: reason, past value, segment.
     customers : DataFrame
         Index ``customer_id``, who is lost, highest expected worth first; ``reason``, ``since``
-        (units since leaving), ``value_before``, ``p_return`` within the horizon from now, given
-        not back so far, with ``low`` and ``high``; ``second_worth``, ``expected``, ``ask``
-        (expected worth above the cost, and not held out), ``held_out``.
+        (units since leaving), ``value_before``, ``p_return`` unasked within the horizon from now,
+        given not back so far, with ``low`` and ``high``; ``second_worth``; ``offer`` (the best of
+        those tried; empty where none was), ``p_asked`` (chance with it), ``cost``, ``expected``
+        (worth that asking adds, less the cost), ``decided`` (asked or held out before), ``ask``
+        (expected worth above 0, not decided before, and not held out), ``held_out``.
     second_life : Estimate
         Mean units a returned customer stays within the horizon of worth.
     """
 
     chances: pd.DataFrame
+    offers: pd.DataFrame
     drivers: pd.DataFrame
     customers: pd.DataFrame
     second_life: Estimate
@@ -51,11 +61,11 @@ class WinBack:
     offer_cost: float
 
     def summary(self) -> pd.DataFrame:
-        """Return the chance of return by reason."""
+        """Return the chance of return by group."""
         return self.chances
 
     def estimates(self) -> dict[str, Estimate]:
-        """Return chances of return, the second life, and the worth of asking."""
+        """Return chances of return, what offers add, the second life, and the worth of asking."""
         return self.numbers
 
     def cautions(self) -> tuple[str, ...]:
@@ -63,12 +73,16 @@ class WinBack:
         return self.warnings
 
     def headline(self) -> str:
-        """Return how many are worth asking and what they are expected to bring."""
+        """Return how many come back, what the best offer adds, and what asking should bring."""
+        text = f"Of those who left {self.numbers['returned: all']} come back within {self.horizon} "
+        text += f"{self.unit}s"
+        added = {k: e for k, e in self.offers["added"].dropna().items() if e.shown}
+        if added:
+            best = max(added, key=lambda k: added[k].value or -np.inf)
+            text += f"; offer {best} adds {added[best]} to those held out by lot"
         return (
-            f"Of those who left {self.numbers['returned: all']} come back within {self.horizon} "
-            f"{self.unit}s; asking the {int(self.customers['ask'].sum()):,} whose expected worth "
-            f"exceeds the cost of {self.offer_cost:,.0f} {self.currency} is expected to bring "
-            f"{self.numbers['expected_net']}."
+            f"{text}; asking the {int(self.customers['ask'].sum()):,} whose expected worth exceeds "
+            f"the cost is expected to bring {self.numbers['expected_net']}."
         )
 
 
@@ -84,7 +98,11 @@ def win_back(
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> WinBack:
-    """Estimate who comes back and what that is worth, and rank whom to ask.
+    """Estimate who comes back and what asking adds, and rank whom to ask.
+
+    Where offers, and customers held out of them by lot, are recorded in ``exits``, the worth of
+    asking is that of the returns which an offer adds: whoever would come back unasked is worth
+    nothing more asked. Where none is, the chance is that of returning as things were.
 
     Parameters
     ----------
@@ -95,10 +113,10 @@ def win_back(
     life_horizon : int
         Units of the second life that count as worth.
     offer_cost : float
-        Of asking one customer, whether he comes or not.
+        Of asking one customer, whether he comes or not, where no offer with a cost was tried.
     held_out : float
         Share of those worth asking that is drawn by lot and not asked, so that the next report can
-        say what asking did.
+        say what asking did: record them in ``exits`` with the offer ``held out``.
     margin_share : float, optional
         Margin as a share of spend.
 
@@ -115,49 +133,68 @@ def win_back(
         raise ParameterError("horizons of 1 or more, offer_cost of 0 or more, held_out below 1")
     tables.require("exits", "contracts", "customers", needed_for="winning customers back")
     exits = build_lost_customers(tables)
-    if len(exits) < max(2, tables.minimum_n):
-        raise NotEnoughDataError(
-            f"{len(exits)} exits, fewer than the {tables.minimum_n} a number needs"
-        )
-    chances = _chances(exits, horizon, tables, level)
-    model, used, why = _model(exits, level)
+    require_minimum(len(exits), tables, "exits")
     second = _second_life(tables, life_horizon, level)
-    rng = np.random.default_rng(1) if rng is None else rng
     rate = margin_rate(tables, margin_share)
+    years = life_horizon / tables.window.units_per_year
+    a_unit = rate.value / tables.window.units_per_year * (second.value or 0.0)
+    a_unit *= (1 + annual_discount_rate) ** (-0.5 * years)
+    chances = _chances(exits, horizon, tables, level)
+    offers = offer_effects(
+        exits, exits["value_before"].clip(lower=0) * a_unit, horizon=horizon,
+        unit=tables.window.unit, currency=tables.currency, minimum_n=tables.minimum_n, level=level,
+    )  # fmt: skip
+    model, used, why = _model(exits, level)
     lost = _lost(exits, model, used, horizon)
-    a_unit = lost["value_before"] * rate.value / tables.window.units_per_year
-    discount = (1 + annual_discount_rate) ** (-0.5 * life_horizon / tables.window.units_per_year)
-    lost["second_worth"] = a_unit * (second.value or 0.0) * discount
-    lost["expected"] = lost["p_return"] * lost["second_worth"] - offer_cost
-    paying = lost["expected"] > 0
+    lost["second_worth"] = lost["value_before"].clip(lower=0) * a_unit
+    lost = lost.join(_best_offer(lost, offers, offer_cost))
+    paying = (lost["expected"] > 0) & ~lost["decided"]
+    rng = np.random.default_rng(1) if rng is None else rng
     lost["held_out"] = paying & (rng.random(len(lost)) < held_out)
     lost["ask"] = paying & ~lost["held_out"]
-    numbers = _numbers(chances, second, lost, tables, level)
     return WinBack(
-        chances=chances, drivers=model.summary() if model is not None else pd.DataFrame(),
+        chances=chances, offers=offers,
+        drivers=model.summary() if model is not None else pd.DataFrame(),
         customers=lost.sort_values("expected", ascending=False, kind="stable"),
-        second_life=second, numbers=numbers, warnings=_cautions(lost, rate.source, why, chances),
-        horizon=horizon, unit=tables.window.unit, currency=tables.currency, offer_cost=offer_cost,
+        second_life=second, numbers=_numbers(chances, offers, second, lost, tables, level),
+        warnings=_cautions(lost, offers, rate.source, why, chances), horizon=horizon,
+        unit=tables.window.unit, currency=tables.currency, offer_cost=offer_cost,
     )  # fmt: skip
 
 
 def _chances(exits: pd.DataFrame, horizon: int, tables: Tables, level: float) -> pd.DataFrame:
-    rows = {"all": _chance(exits, horizon, tables, level)}
-    for reason, part in exits.groupby("reason"):
-        rows[str(reason)] = _chance(part, horizon, tables, level)
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("reason")
+    """Return the share that comes back, by reason, past value and time away already."""
+    groups = [("all", "all", exits, 0)]
+    groups += [("reason", str(name), part, 0) for name, part in exits.groupby("reason")]
+    third = np.ceil(3 * exits["value_before"].rank(method="first") / len(exits)).astype(int)
+    for number, name in enumerate(("lowest third", "middle third", "highest third"), start=1):
+        groups.append(("past value", name, exits[(third == number).to_numpy()], 0))
+    for away in _AWAY:
+        if away + horizon <= exits["duration"].max():
+            groups.append((f"{tables.window.unit}s away", str(away), exits, away))
+    rows = [
+        {"by": by, "group": name} | _chance(part, horizon, tables, level, away)
+        for by, name, part, away in groups
+    ]
+    return pd.DataFrame(rows)
 
 
-def _chance(part: pd.DataFrame, horizon: int, tables: Tables, level: float) -> dict[str, object]:
-    method = "1 less Kaplan-Meier of the time from leaving to return"
-    row: dict[str, object] = {"exits": len(part), "returned": int(part["event"].sum())}
-    seen = part[part["duration"] > 0]
+def _chance(
+    part: pd.DataFrame, horizon: int, tables: Tables, level: float, away: int
+) -> dict[str, object]:
+    method = "1 less Kaplan-Meier of the time from leaving to return, asked or not"
+    seen = part[part["duration"] > away]
+    row: dict[str, object] = {
+        "exits": len(part) if away == 0 else len(seen),
+        "returned": int((part if away == 0 else seen)["event"].sum()),
+    }
     if len(seen) < max(2, tables.minimum_n):
         why = f"{len(seen)} exits, fewer than the {tables.minimum_n} a number needs"
         shown = Estimate.withheld(why, unit="share", n=len(seen), method=method)
         return row | {"within_horizon": shown}
     fit = KaplanMeier(level=level).fit(seen)
-    stay, ends = float(fit.survival([horizon])[0]), fit.interval([horizon])
+    until = [away + horizon]
+    stay, ends = float(fit.survival(until, away)[0]), fit.interval(until, away)
     if not np.isfinite(stay):
         why = f"no exit was followed for {horizon} {tables.window.unit}s"
         shown = Estimate.withheld(why, unit="share", n=len(seen), method=method)
@@ -176,7 +213,8 @@ def _chance(part: pd.DataFrame, horizon: int, tables: Tables, level: float) -> d
 def _model(
     exits: pd.DataFrame, level: float
 ) -> tuple[DiscreteHazardFit | None, tuple[str, ...], str]:
-    """Fit the hazard of return; reasons after which nobody came back are left out of it."""
+    """Fit the hazard of return unasked; reasons after which nobody came back are left out of it."""
+    exits = exits.assign(duration=exits["unasked"], event=exits["unasked_event"])
     back = exits.groupby("reason")["event"].sum()
     used = tuple(str(reason) for reason in back.index[back > 0])
     rows = exits[exits["reason"].isin(used) & (exits["duration"] > 0)]
@@ -196,8 +234,9 @@ def _lost(
 ) -> pd.DataFrame:
     lost = exits[exits["lost"]].copy()
     lost = lost.assign(
-        since=lost["duration"], log_value=np.log1p(lost["value_before"].clip(lower=0))
-    )
+        since=lost["duration"], log_value=np.log1p(lost["value_before"].clip(lower=0)),
+        decided=lost["offer"].notna(),
+    )  # fmt: skip
     for name in ("p_return", "low", "high"):
         lost[name] = 0.0 if model is not None else np.nan
     if model is not None:
@@ -210,8 +249,38 @@ def _lost(
         )  # fmt: skip
         for name, column in (("p_return", "p_leave"), ("low", "low"), ("high", "high")):
             lost.loc[known.to_numpy(), name] = scored[column].to_numpy()
-    columns = ["exited_on", "reason", "since", "value_before", "p_return", "low", "high"]
+    columns = ["exited_on", "reason", "since", "value_before", "p_return", "low", "high", "decided"]
     return lost[columns]
+
+
+def _tried(offers: pd.DataFrame) -> pd.DataFrame:
+    """Return the offers whose ratio is known and that have a cost."""
+    if offers.empty:
+        return offers
+    shown = [isinstance(e, Estimate) and e.shown for e in offers["rate_ratio"]]
+    return offers[np.array(shown, dtype=bool) & np.isfinite(offers["mean_cost"].astype(float))]
+
+
+def _best_offer(lost: pd.DataFrame, offers: pd.DataFrame, offer_cost: float) -> pd.DataFrame:
+    """Return the offer that is expected to bring each customer's most, and what it brings."""
+    unasked = lost["p_return"].to_numpy(dtype=float)
+    worth, tried = lost["second_worth"].to_numpy(dtype=float), _tried(offers)
+    columns = ["offer", "p_asked", "cost", "expected"]
+    if tried.empty:
+        found = pd.DataFrame(
+            {"offer": "", "p_asked": unasked, "cost": offer_cost,
+             "expected": unasked * worth - offer_cost}, index=lost.index,
+        )  # fmt: skip
+        return found[columns]
+    ratio = np.array([e.value for e in tried["rate_ratio"]], dtype=float)
+    cost = tried["mean_cost"].to_numpy(dtype=float)
+    asked = -np.expm1(np.log1p(-np.minimum(unasked, 1 - 1e-12))[:, None] * ratio)
+    expected = (asked - unasked[:, None]) * worth[:, None] - cost
+    best, row = np.nan_to_num(expected, nan=-np.inf).argmax(axis=1), np.arange(len(lost))
+    return pd.DataFrame(
+        {"offer": tried.index.to_numpy()[best], "p_asked": asked[row, best], "cost": cost[best],
+         "expected": expected[row, best]}, index=lost.index, columns=columns,
+    )  # fmt: skip
 
 
 def _second_life(tables: Tables, horizon: int, level: float) -> Estimate:
@@ -234,42 +303,98 @@ def _second_life(tables: Tables, horizon: int, level: float) -> Estimate:
 
 
 def _numbers(
-    chances: pd.DataFrame, second: Estimate, lost: pd.DataFrame, tables: Tables, level: float
-) -> dict[str, Estimate]:
-    found = {f"returned: {k}": e for k, e in chances["within_horizon"].items()}
+    chances: pd.DataFrame, offers: pd.DataFrame, second: Estimate, lost: pd.DataFrame,
+    tables: Tables, level: float,
+) -> dict[str, Estimate]:  # fmt: skip
+    found: dict[str, Estimate] = {}
+    shown = zip(chances["by"], chances["group"], chances["within_horizon"], strict=True)
+    for by, group, estimate in shown:
+        name = group if by in ("all", "reason") else f"{by} {group}"
+        found[f"returned: {name}"] = estimate
+    for name in ("added", "rate_ratio", "worth_added", "net"):
+        found |= {f"offer_{name}: {offer}": e for offer, e in offers[name].dropna().items()}
     found["second_life"] = second
-    asked = lost[lost["ask"]]
+    found["expected_net"] = _expected_net(offers, lost, tables, level)
+    return found
+
+
+def _expected_net(
+    offers: pd.DataFrame, lost: pd.DataFrame, tables: Tables, level: float
+) -> Estimate:
+    """Return what the list is expected to bring, with what is not known of the offers' ratios."""
+    asked, tried = lost[lost["ask"]], _tried(offers)
     method = "chance of return as in the past times the worth of a second life, less the cost"
+    if len(tried):
+        method = "returns that the offer adds times the worth of a second life, less the cost"
     if lost["p_return"].isna().any() or asked.empty:
         why = "nobody's expected worth exceeds the cost"
         if lost["p_return"].isna().any():
             why = "the chance of return could not be fitted"
-        found["expected_net"] = Estimate.withheld(
-            why, unit=tables.currency, n=len(lost), method=method, grade="C"
-        )
-        return found
-    p, worth = asked["p_return"].to_numpy(), asked["second_worth"].to_numpy()
+        return Estimate.withheld(why, unit=tables.currency, n=len(lost), method=method, grade="C")
     value = float(asked["expected"].sum())
-    half = float(np.sqrt((worth**2 * p * (1 - p)).sum()))
-    low, high = normal_interval(value, half, level)
-    found["expected_net"] = Estimate(
-        value=value, low=low, high=high, level=level, unit=tables.currency, n=len(asked),
-        method=f"{method}; interval of chance alone", grade="C",
+    p, worth = (asked[name].to_numpy(dtype=float) for name in ("p_asked", "second_worth"))
+    if tried.empty:
+        half = float(np.sqrt((worth**2 * p * (1 - p)).sum()))
+        low, high = normal_interval(value, half, level)
+        method += "; interval of chance alone"
+    else:
+        low, high = (_sum_at(asked, tried, end) for end in ("low", "high"))
+        method += "; interval of the offers' ratios"
+    return Estimate(
+        value=value, low=min(low, value), high=max(high, value), level=level,
+        unit=tables.currency, n=len(asked), method=method, grade="C",
     )  # fmt: skip
-    return found
 
 
-def _cautions(lost: pd.DataFrame, source: str, why: str, chances: pd.DataFrame) -> tuple[str, ...]:
-    found = [
-        "No offer is recorded: the chances are those of coming back as things were, and who would "
-        "have come back unasked gains nothing from being asked. Compare with the held-out share "
-        f"({int(lost['held_out'].sum()):,} customers, drawn by lot) before believing a return.",
+def _sum_at(asked: pd.DataFrame, tried: pd.DataFrame, end: str) -> float:
+    """Return the sum of what asking brings with the ratios at one end of their intervals."""
+    ratio = asked["offer"].map({offer: getattr(e, end) for offer, e in tried["rate_ratio"].items()})
+    unasked = asked["p_return"].to_numpy(dtype=float)
+    p = -np.expm1(np.log1p(-np.minimum(unasked, 1 - 1e-12)) * ratio.to_numpy(dtype=float))
+    gain = (p - unasked) * asked["second_worth"].to_numpy(dtype=float)
+    return float((gain - asked["cost"].to_numpy(dtype=float)).sum())
+
+
+def _cautions(
+    lost: pd.DataFrame, offers: pd.DataFrame, source: str, why: str, chances: pd.DataFrame
+) -> tuple[str, ...]:
+    kept = int(lost["held_out"].sum())
+    found = [_of_offers(offers, kept)]
+    found.append(
         f"The worth takes the spend of the year before leaving as that of the second life; margin: "
-        f"{source}.",
-    ]
-    never = [str(r) for r in chances.index[(chances["returned"] == 0) & (chances["exits"] > 0)]]
-    if never:
+        f"{source}."
+    )
+    reasons = chances[chances["by"] == "reason"]
+    never = reasons.loc[(reasons["returned"] == 0) & (reasons["exits"] > 0), "group"]
+    if len(never):
         found.append(f"Nobody came back after: {', '.join(never)}; they are not worth asking.")
+    if decided := int(lost["decided"].sum()):
+        found.append(
+            f"{decided:,} of the lost were asked, or held out, before; they are not asked again, "
+            "because a second offer was never tried."
+        )
     if why:
         found.append(f"{why[0].upper()}{why[1:]}.")
     return tuple(found)
+
+
+def _of_offers(offers: pd.DataFrame, kept: int) -> str:
+    again = (
+        f"The {kept:,} held out here by lot are to be entered in exits as held out, or the next "
+        "report cannot tell what asking did."
+    )
+    if offers.empty:
+        return (
+            "No offer is recorded: the chances are those of coming back as things were, and who "
+            f"would have come back unasked gains nothing from being asked. {again}"
+        )
+    if _tried(offers).empty:
+        return (
+            "Offers are recorded, but too few of them, or too few held out by lot, came back to "
+            f"tell what an offer adds; the chances are those of coming back as things were. {again}"
+        )
+    chosen = [str(k) for k in offers.index if str(k).endswith("(chosen)")]
+    told = "What an offer adds is told from those whom a lot left unasked"
+    if chosen:
+        told += f"; of {', '.join(chosen)}, given to whom somebody chose, it is an association"
+    return f"{told}. {again}"

@@ -10,7 +10,7 @@ import pandas as pd
 from retention.engine import Tables
 from retention.errors import NotEnoughDataError, ParameterError
 from retention.estimates import Estimate, wilson_interval
-from retention.features import build_dissatisfied, build_scales, scale_map
+from retention.features import build_dissatisfied, build_scales, poor_limit, scale_map
 from retention.models import clustered_mean
 
 from .survey_weights import survey_weights
@@ -101,7 +101,7 @@ def silent_share(
     scale = known["csat"]
     limit = dissatisfied_to
     if limit is None:
-        limit = float(np.floor(scale.low + 0.4 * (scale.high - scale.low)))
+        limit = poor_limit(scale)
     answers = build_dissatisfied(tables, scale, days=days)
     if answers.empty:
         raise NotEnoughDataError(f"no answer is older than {days} days")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from .columns import NEVER, Floats, days, ids, words
+from .columns import NEVER, Floats, Ints, days, ids, money, words
 from .customers import customer_ids
 from .employees import DEPARTMENTS, employee_ids, on_duty
 from .life import Mechanism, Stage, Step
@@ -83,6 +83,13 @@ class ComplaintLife(Mechanism):
         return np.where(problem, p.problem_shock * severity / 2, 0.0)
 
 
+def _loss(world: World, severity: Ints) -> Floats:
+    """Return what each problem cost the customer; it moves nothing."""
+    p, rng = world.parameters.complaints, world.streams.rng("loss of complaints")
+    drawn = p.loss_sd * rng.normal(size=len(severity))
+    return money(p.loss * np.exp(p.loss_severity * (severity - 2) + drawn))
+
+
 def complaints(world: World) -> pd.DataFrame:
     """Return the cases opened within the records, as they stood at the cutoff."""
     log, cutoff = world.life.events["complaints"], world.calendar.cutoff_day
@@ -104,6 +111,7 @@ def complaints(world: World) -> pd.DataFrame:
             "closed_on": days(closed),
             "category": words(CATEGORIES, log["category"]),
             "severity": log["severity"],
+            "loss": _loss(world, log["severity"]),
             "department": words(DEPARTMENTS, department),
             "employee_id": employee_ids(
                 on_duty(world.firm, world.traits.branch[who], department, log["opened"], rng)

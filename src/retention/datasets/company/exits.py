@@ -1,11 +1,13 @@
-"""The table `exits`: what is said about why customers left, and who came back."""
+"""The table `exits`: what is said about why customers left, who was asked, and who came back."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from .columns import NEVER, Ints, days, words
+from retention.schemas import HELD_OUT
+
+from .columns import NEVER, Ints, Mask, days, money, words
 from .customers import customer_ids
 from .firm import RIVALS
 from .life import CAUSES
@@ -39,6 +41,7 @@ def exits(world: World) -> pd.DataFrame:
             "stated_by": words(("customer", "employee"), stated_by),
             "competitor": words(RIVALS, rival),
             "returned_on": days(returned),
+            **_asked(world, spells, gone),
         }
     )
     return table.sort_values(["customer_id", "exited_on"], ignore_index=True)
@@ -49,6 +52,29 @@ def _next_beginning(customer: Ints, began: Ints) -> Ints:
     again = customer[1:] == customer[:-1]
     later[:-1][again] = began[1:][again]
     return later
+
+
+def _asked(world: World, spells: dict[str, Ints], gone: Mask) -> dict[str, object]:
+    """Return when the lot was drawn for each exit, what was offered, and what asking cost."""
+    exits, log = world.parameters.exits, world.life.events["asked back"]
+    known = world.calendar.known(log["day"])
+    who, day, offer = (log[name][known].astype(np.int64) for name in ("customer", "day", "offer"))
+    drawn = np.full(len(spells["customer"]), NEVER)
+    kind = np.full(len(drawn), -1)
+    # the exit asked about is the customer's last one before the day; both lists rise by customer
+    key = spells["customer"].astype(np.int64) * 10**6 + spells["began"]
+    place = np.searchsorted(key, who * 10**6 + day) - 1
+    drawn[place] = day
+    kind[place] = np.where(offer < 0, len(exits.offer_log_rate), offer)
+    drawn, kind = drawn[gone], kind[gone]
+    rng = world.streams.rng("cost of asking")
+    cost = np.array([*(exits.offer_cost[name] for name in exits.offer_log_rate), np.nan, np.nan])
+    return {
+        "offered_on": days(drawn),
+        "offer": words((*exits.offer_log_rate, HELD_OUT), kind),
+        "offer_cost": money(cost[kind] * rng.gamma(16.0, 1 / 16.0, size=len(kind))),
+        "offer_assignment": words(("random",), np.where(kind < 0, -1, 0)),
+    }
 
 
 def _stated(world: World, cause: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:

@@ -157,6 +157,7 @@ def live(
     for month in range(stage.calendar.n_months):
         stage.began[stage.traits.month == month] = month
         leaving.come_back(month, rngs["coming back"])
+        leaving.ask_back(month, rngs["asking back"])
         stage.satisfaction = _satisfaction(stage, carried, month)
         step = _step(stage, month)
         stage.terms = {name: m.log_hazard(step) for name, m in mechanisms.items()}
@@ -253,6 +254,8 @@ class Leaving:
         self.stage = stage
         self.month = np.full(stage.n, -1)
         self.cause = np.full(stage.n, -1)
+        self.drawn = np.full(stage.n, -1)  # month in which the lot was drawn; -1: not yet
+        self.offer = np.full(stage.n, -1)  # place in the offers; -1: none
 
     def leave(self, step: Step, log_hazard: Floats, rng: np.random.Generator) -> Ints:
         """End contracts; return the day of leaving, -1 for those who stay."""
@@ -267,16 +270,36 @@ class Leaving:
         who = np.flatnonzero(leaves)
         self._log(who, left_on[who], cause[who])
         stage.began[who], self.month[who], self.cause[who] = -1, step.month, cause[who]
+        self.drawn[who], self.offer[who] = -1, -1
         return np.where(leaves, left_on, -1)
 
     def come_back(self, month: int, rng: np.random.Generator) -> None:
         """Let some of those who left two to 24 months ago begin a new contract."""
         exits, chance = self.stage.parameters.exits, rng.random(self.stage.n)
         rate = np.array([exits.return_rate[name] for name in CAUSES] + [0.0])[self.cause]
+        offers = np.array([*exits.offer_log_rate.values(), 0.0])[self.offer]
+        acts = (self.offer >= 0) & (month - self.drawn <= exits.offer_lasts_months)
+        rate = np.where(acts, -np.expm1(np.log1p(-rate) * np.exp(offers)), rate)
         away = month - self.month
         back = (self.month >= 0) & (away >= 2) & (away <= 24) & (chance < rate)
         self.stage.began[back] = month
         self.month[back] = -1
+
+    def ask_back(self, month: int, rng: np.random.Generator) -> None:
+        """Draw lost customers by lot and ask all but a share; an offer acts from now on."""
+        stage, exits = self.stage, self.stage.parameters.exits
+        chance, when, kept, which = rng.random((4, stage.n))
+        away = month - self.month
+        lost = (self.month >= 0) & (stage.began < 0) & (away >= 2) & (away <= 12)
+        lost &= (self.drawn < 0) & (self.cause != CAUSES.index("ours"))
+        lost &= month >= stage.calendar.start_month + exits.ask_month
+        who = np.flatnonzero(lost & (chance < exits.ask_rate))
+        offer = np.floor(which * len(exits.offer_log_rate)).astype(np.int64)
+        offer = np.where(kept < exits.ask_held_out, -1, offer)[who]
+        self.drawn[who], self.offer[who] = month, offer
+        first, following = stage.calendar.firsts[month : month + 2]
+        day = first + np.floor(when[who] * (following - first)).astype(np.int64)
+        stage.logs["asked back"].add(customer=who, day=day, offer=offer)
 
     def close_books(self) -> None:
         """Log the contracts that still run."""

@@ -239,6 +239,9 @@ class Complaints:
         While the latest complaint is open on the first day of the month of tenure.
     log_hazard_quick, log_hazard_slow, log_hazard_unresolved : float
         For `lasts_days` after the latest complaint was closed, by how.
+    loss, loss_sd : float
+        Median of what a problem of severity 2 cost the customer, in money, and standard deviation
+        of its logarithm, which grows by `loss_severity` a grade. It acts on nothing.
     """
 
     problem: float = 0.07
@@ -262,6 +265,9 @@ class Complaints:
     log_hazard_quick: float = -0.20
     log_hazard_slow: float = 0.25
     log_hazard_unresolved: float = 0.90
+    loss: float = 60.0
+    loss_severity: float = 0.7
+    loss_sd: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,6 +379,12 @@ class Exits:
     weighs on the hazard), ``relationship_0`` (less `relationship_contact` after a personal
     contact), ``structural`` (closed, moved) and ``ours`` (we ended it).
     ``return_rate`` is the monthly chance of coming back, from the second month to the 24th.
+
+    From month `ask_month` of the records on, the company draws lost customers by lot for asking
+    them back: each month a share `ask_rate` of those who left two to twelve months before and were
+    not drawn yet, but for whom the company dismissed. A share `ask_held_out` of the drawn is not
+    asked; the others get one of the offers of `offer_log_rate`, each as often. An offer multiplies
+    the rate of return by its exponential for `offer_lasts_months` months; being drawn does nothing.
     """
 
     price_0: float = 0.2
@@ -391,6 +403,12 @@ class Exits:
     return_rate: Mapping[str, float] = _by_name(
         {"price": 0.025, "service": 0.012, "relationship": 0.018, "structural": 0.0, "ours": 0.0}
     )
+    ask_month: int = 24
+    ask_rate: float = 0.12
+    ask_held_out: float = 0.30
+    offer_log_rate: Mapping[str, float] = _by_name({"discount": 1.1, "call": 0.4})
+    offer_cost: Mapping[str, float] = _by_name({"discount": 60.0, "call": 12.0})
+    offer_lasts_months: int = 12
 
 
 @dataclass(frozen=True, kw_only=True)

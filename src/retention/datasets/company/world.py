@@ -106,7 +106,7 @@ def _live(
         parameters, calendar, firm, traits, np.zeros(n), np.full(n, -1), np.zeros(n, dtype=bool)
     )
     working = {name: kind(stage) for name, kind in mechanisms.items()}
-    purposes = ("leaving", "coming back", "mood", *mechanisms)
+    purposes = ("leaving", "coming back", "asking back", "mood", *mechanisms)
     return live(stage, working, {name: streams.rng(f"life {name}") for name in purposes})
 
 

@@ -15,9 +15,14 @@ __all__ = [
     "plot_complaint_recovery",
     "plot_complaint_recovery_backlog",
     "plot_complaint_recovery_hazard",
+    "plot_complaint_recovery_topics",
     "table_complaint_recovery",
+    "table_complaint_recovery_causes",
     "table_complaint_recovery_closing",
+    "table_complaint_recovery_loss",
     "table_complaint_recovery_paradox",
+    "table_complaint_recovery_repeats",
+    "table_complaint_recovery_silent",
     "table_complaint_recovery_worth",
 ]
 
@@ -89,6 +94,80 @@ def table_complaint_recovery(answer: ComplaintRecovery) -> pd.DataFrame:
     for name in ("published, major loss", "published, minor loss"):
         frame[name] = [f"{x:.0%}" for x in frame[name]]
     return frame
+
+
+def table_complaint_recovery_loss(answer: ComplaintRecovery) -> pd.DataFrame:
+    """Return the rungs of complaints, apart by the size of the problem."""
+    rows = answer.by_loss
+    return pd.DataFrame(
+        {
+            "complained, and was": rows["rung"].str.replace("complained, ", ""),
+            "problems": rows["problems"],
+            "followed": rows["n"],
+            "still here": rows["retained"],
+            "published": [f"{x:.0%}" for x in rows["published"].astype(float)],
+        }
+    ).set_axis(pd.Index(rows["size"], name="loss"))
+
+
+def table_complaint_recovery_silent(answer: ComplaintRecovery) -> pd.DataFrame:
+    """Return how many say nothing, how many more of them leave, and what that costs."""
+    names = {
+        "complaint_rate": "of the dissatisfied, complained",
+        "problems_per_complaint": "dissatisfied customers behind one who complains",
+        "silent_dissatisfied": "dissatisfied today who have said nothing",
+        "lost_more_of_the_silent": f"more of them lost within {answer.horizon} {answer.unit}s",
+        "revenue_leak": "margin that leaves with these",
+    }
+    shown = answer.estimates()
+    rows = {text: shown[name] for name, text in names.items() if name in shown}
+    return pd.DataFrame({"estimate": pd.Series(rows, dtype=object)}).rename_axis("the silent")
+
+
+def table_complaint_recovery_repeats(answer: ComplaintRecovery) -> pd.DataFrame:
+    """Return who complains again after a case was closed, by how it ended."""
+    rows = answer.repeats
+    return pd.DataFrame(
+        {"cases closed": rows["n"], "followed by another": rows["again"],
+         "share with another within half a year": rows["share"]}, index=rows.index,
+    ).rename_axis("closed as")  # fmt: skip
+
+
+def table_complaint_recovery_causes(answer: ComplaintRecovery) -> pd.DataFrame:
+    """Return cases by category, most frequent first, with the running share."""
+    rows = answer.causes
+    ends = zip(rows["share"], rows["low"], rows["high"], strict=True)
+    return pd.DataFrame(
+        {
+            "cases": rows["cases"],
+            "share": [f"{x:.0%} ({low:.0%} to {high:.0%})" for x, low, high in ends],
+            "running share": [f"{x:.0%}" for x in rows["running_share"]],
+            "not resolved": [f"{x:.0%}" for x in rows["not_resolved"]],
+        },
+        index=rows.index.rename("about"),
+    )
+
+
+def plot_complaint_recovery_topics(answer: ComplaintRecovery, *, ax: Axes | None = None) -> Axes:
+    """Draw the share of each category in the last months against its control limits."""
+    ax = new_axes(ax, height=3.4)
+    recent = answer.topics[answer.topics["recent"].astype(bool)]
+    last = recent.groupby("category").tail(1).sort_values("share", ascending=False)
+    x = np.arange(len(last))
+    ax.vlines(x, last["lower"], last["upper"], color=MUTED, linewidth=8, alpha=0.5)
+    out = last["signal"].to_numpy() != 0
+    ax.plot(x, last["share"], "o", color=ACCENT)
+    ax.plot(x[out], last["share"].to_numpy()[out], "o", color=PALETTE[1], markersize=9)
+    ax.set_xticks(x, [str(name).replace(" ", "\n") for name in last["category"]])
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set(ylabel="share of the month's cases", ylim=(0, None))
+    parts = [
+        f"{row['category']} {row['share']:.0%} (limits {row['lower']:.0%} to {row['upper']:.0%})"
+        for row in last.to_dict("records")
+    ]
+    alt = f"Share of complaints in the last month by category: {'; '.join(parts) or 'none'}."
+    caption = "Grey: limits from the months before; orange: beyond them."
+    return describe(ax, alt=alt, caption=caption)
 
 
 def table_complaint_recovery_closing(answer: ComplaintRecovery) -> pd.DataFrame:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from retention.analyses import EarlyWarning, WinBack
 from retention.exhibits.forest import draw_forest, forest_height
 from retention.exhibits.theme import ACCENT, MUTED, describe, new_axes
+from retention.schemas import HELD_OUT
 
 __all__ = [
     "plot_early_warning",
     "plot_early_warning_test",
     "plot_win_back",
+    "plot_win_back_offers",
     "table_early_warning",
     "table_early_warning_test",
     "table_win_back",
+    "table_win_back_offers",
 ]
 
 
@@ -86,26 +90,72 @@ def table_early_warning_test(answer: EarlyWarning) -> pd.DataFrame:
 
 
 def plot_win_back(answer: WinBack, *, ax: Axes | None = None) -> Axes:
-    """Draw the share that comes back, by reason of leaving."""
-    rows = {str(k): e for k, e in answer.chances["within_horizon"].items() if e.shown}
-    ax = new_axes(ax, height=forest_height(len(rows)))
-    ends = list(rows.values())
-    draw_forest(ax, list(rows), [e.value for e in ends], [e.low for e in ends],
+    """Draw the share that comes back, by reason of leaving, past value and time away."""
+    table = answer.chances
+    shown = [
+        (f"{by}: {group}" if by.endswith("away") else group, estimate)
+        for by, group, estimate in zip(
+            table["by"], table["group"], table["within_horizon"], strict=True
+        )
+        if estimate.shown and group != "0"
+    ]
+    ax = new_axes(ax, height=forest_height(len(shown)))
+    ends = [e for _, e in shown]
+    draw_forest(ax, [name for name, _ in shown], [e.value for e in ends], [e.low for e in ends],
                 [e.high for e in ends])  # fmt: skip
     ax.set_xlabel(f"share back within {answer.horizon} {answer.unit}s")
-    alt = "Share that comes back: " + "; ".join(f"{k} {e}" for k, e in rows.items()) + "."
-    return describe(ax, alt=alt, caption="Kaplan-Meier from the exit; 95 % intervals.")
+    alt = "Share that comes back: " + "; ".join(f"{k} {e}" for k, e in shown) + "."
+    caption = "Kaplan-Meier from the exit, or of those still away after so long; 95 % intervals."
+    return describe(ax, alt=alt, caption=caption)
+
+
+def plot_win_back_offers(answer: WinBack, *, ax: Axes | None = None) -> Axes:
+    """Draw the share back after each offer, beside those whom a lot left unasked."""
+    rows = {str(k): e for k, e in answer.offers["within_horizon"].items() if e.shown}
+    ax = new_axes(ax, height=forest_height(max(1, len(rows))))
+    ends = list(rows.values())
+    colours = [MUTED if name == HELD_OUT else ACCENT for name in rows]
+    draw_forest(ax, list(rows), [e.value for e in ends], [e.low for e in ends],
+                [e.high for e in ends], colours=colours)  # fmt: skip
+    ax.set_xlabel(f"share back within {answer.horizon} {answer.unit}s of the offer")
+    told = "; ".join(f"{k} {e}" for k, e in rows.items()) or "no offer is recorded, or too few"
+    alt = f"Share that comes back after an offer, and of those held out by lot: {told}."
+    return describe(ax, alt=alt, caption="Kaplan-Meier from the offer, or the lot; 95 % intervals.")
+
+
+def table_win_back_offers(answer: WinBack) -> pd.DataFrame:
+    """Return what each offer adds, costs and brings; empty where none is recorded."""
+    rows = answer.offers
+    cost = [f"{x:,.0f}" if np.isfinite(x) else "" for x in rows["mean_cost"].astype(float)]
+    frame = pd.DataFrame(
+        {
+            "customers": rows["decided"].astype(int),
+            f"back within {answer.horizon} {answer.unit}s": rows["within_horizon"],
+            "added to those held out": rows["added"],
+            "rate of return, over theirs": rows["rate_ratio"],
+            f"cost of asking one ({answer.currency})": cost,
+            "net of cost": rows["net"],
+        },
+        index=rows.index,
+    )
+    return frame.astype(object).where(frame.notna(), "")
 
 
 def table_win_back(answer: WinBack, *, most: int = 20) -> pd.DataFrame:
     """Return whom to ask, highest expected worth first; held-out customers are not in it."""
     rows = answer.customers[answer.customers["ask"]].head(most)
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "left for": rows["reason"],
             f"{answer.unit}s ago": rows["since"].astype(int),
-            "chance to return": [f"{100 * p:.0f} %" for p in rows["p_return"]],
-            f"expected worth ({answer.currency})": [f"{x:,.0f}" for x in rows["expected"]],
+            "chance to return unasked": [f"{100 * p:.0f} %" for p in rows["p_return"]],
         },
         index=rows.index,
     )
+    if (rows["offer"] != "").any():
+        frame["offer"] = rows["offer"]
+        frame["chance if asked"] = [f"{100 * p:.0f} %" for p in rows["p_asked"]]
+    frame[f"worth of asking, less cost ({answer.currency})"] = [
+        f"{x:,.0f}" for x in rows["expected"]
+    ]
+    return frame

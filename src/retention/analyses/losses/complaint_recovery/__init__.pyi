@@ -4,11 +4,15 @@ from .handling import backlog as backlog
 from .handling import repeat_complaints as repeat_complaints
 from .handling import time_to_close as time_to_close
 from .hazard import HandlingHazard as HandlingHazard
+from .hazard import case_states as case_states
+from .hazard import handling_drivers as handling_drivers
 from .hazard import handling_hazard as handling_hazard
 from .iceberg import iceberg as iceberg
 from .ladder import IMMORTAL as IMMORTAL
 from .ladder import RUNGS as RUNGS
+from .ladder import ladder_by_loss as ladder_by_loss
 from .ladder import recovery_ladder as recovery_ladder
+from .leak import silent_leak as silent_leak
 from .paradox import recovery_paradox as recovery_paradox
 from .topics import emerging_topics as emerging_topics
 from .topics import rising_words as rising_words

@@ -7,15 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from retention.analyses.losses.leaving_hazard import require_minimum
 from retention.engine import Tables
 from retention.errors import NotEnoughDataError, NotIdentifiedError, ParameterError
 from retention.estimates import Estimate
-from retention.features import build_complaint_cases, build_dissatisfied, scale_map
+from retention.features import (
+    build_complaint_cases,
+    build_dissatisfied,
+    poor_limit,
+    scale_map,
+)
 
 from .handling import backlog, departments, repeat_complaints, root_causes, time_to_close
 from .hazard import HandlingHazard, handling_hazard
 from .iceberg import iceberg
-from .ladder import IMMORTAL, naive_ladder, recovery_ladder
+from .ladder import IMMORTAL, ladder_by_loss, naive_ladder, recovery_ladder
+from .leak import silent_leak
 from .paradox import recovery_paradox
 from .topics import emerging_topics, rising_words
 from .worth import HandlingWorth, handling_worth
@@ -33,6 +40,8 @@ class ComplaintRecovery:
     ----------
     ladder : DataFrame
         One row a rung, see `recovery_ladder`.
+    by_loss : DataFrame
+        One row a size of the problem and rung, see `ladder_by_loss`.
     hazard : HandlingHazard or None
         Hazard by state of the latest case; None where too few left.
     closing, waiting : DataFrame
@@ -56,6 +65,7 @@ class ComplaintRecovery:
     """
 
     ladder: pd.DataFrame
+    by_loss: pd.DataFrame
     hazard: HandlingHazard | None
     closing: pd.DataFrame
     waiting: pd.DataFrame
@@ -109,6 +119,8 @@ def complaint_recovery(
     landmark_days: int = 30,
     quick_days: int = 7,
     target_days: int = 14,
+    major_loss: float = 100.0,
+    poor_share: float = 0.4,
     lasts_days: int = 180,
     cost_per_case: float | None = None,
     margin_rate: float | None = None,
@@ -132,6 +144,10 @@ def complaint_recovery(
         Resolved within so many days is resolved quickly.
     target_days : int
         Service level: cases ought to be closed within so many days.
+    major_loss : float
+        What a problem cost the customer, above which it is major.
+    poor_share : float
+        Answers in this lowest share of the scale of satisfaction are problems; above 0, below 1.
     lasts_days : int
         How long a closed case is a driver of the hazard.
     cost_per_case, margin_rate : float, optional
@@ -158,17 +174,18 @@ def complaint_recovery(
     ParameterError
         If a setting cannot be.
     """
-    if horizon < 1 or target_days < 0:
-        raise ParameterError("horizon must be 1 or more, target_days 0 or more")
+    if horizon < 1 or target_days < 0 or not 0 < poor_share < 1:
+        raise ParameterError(
+            "horizon must be 1 or more, target_days 0 or more, poor_share between 0 and 1"
+        )
     tables.require("complaints", "contracts", "customers", needed_for="recovery after complaints")
     cases = build_complaint_cases(tables, quick_days=quick_days, text=text)
-    if len(cases) < tables.minimum_n:
-        raise NotEnoughDataError(
-            f"{len(cases)} complaints, fewer than the {tables.minimum_n} a number needs"
-        )
+    require_minimum(len(cases), tables, "complaints")
+    limit = _poor_limit(tables, poor_share)
     ladder = recovery_ladder(
-        tables, horizon=horizon, landmark_days=landmark_days, quick_days=quick_days, level=level
-    )
+        tables, horizon=horizon, landmark_days=landmark_days, quick_days=quick_days,
+        silent_to=limit, level=level,
+    )  # fmt: skip
     hazard, why = _hazard(tables, quick_days, lasts_days, level)
     closing = time_to_close(
         cases, by=("category", "department", "severity"), target_days=target_days,
@@ -184,9 +201,18 @@ def complaint_recovery(
             given_margin_rate=margin_rate, level=level, rng=rng,
         )  # fmt: skip
     topics = _topics(cases, tables)
-    ice, why_ice = _iceberg(tables, level)
+    ice, why_ice = _iceberg(tables, limit, level)
+    ice |= silent_leak(
+        tables, horizon=horizon, landmark_days=landmark_days, silent_to=limit,
+        given_margin_rate=margin_rate, level=level, rng=rng,
+    )  # fmt: skip
     return ComplaintRecovery(
-        ladder=ladder, hazard=hazard, closing=closing,
+        ladder=ladder,
+        by_loss=ladder_by_loss(
+            tables, horizon=horizon, landmark_days=landmark_days, quick_days=quick_days,
+            major_loss=major_loss, level=level,
+        ),
+        hazard=hazard, closing=closing,
         waiting=backlog(cases, tables.window, target_days=target_days), repeats=repeats,
         paradox=recovery_paradox(tables, cases, hazard, level=level), worth=worth,
         causes=root_causes(cases, level),
@@ -226,12 +252,18 @@ def _words(cases: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     return rising_words(cases["words"], pd.to_datetime(cases["opened_on"]) >= since)
 
 
-def _iceberg(tables: Tables, level: float) -> tuple[dict[str, Estimate], str]:
-    """Of the last year: how many customers, poor answers and complainers there were."""
+def _poor_limit(tables: Tables, share: float) -> float | None:
+    """Return the highest answer that counts as a problem; None where nothing measures it."""
     if "surveys" not in tables or not tables.items or "csat" not in scale_map(tables):
+        return None
+    return poor_limit(scale_map(tables)["csat"], share)
+
+
+def _iceberg(tables: Tables, limit: float | None, level: float) -> tuple[dict[str, Estimate], str]:
+    """Of the last year: how many customers, poor answers and complainers there were."""
+    if limit is None:
         return {}, "no survey measures satisfaction, so the silent cannot be counted"
     scale = scale_map(tables)["csat"]
-    limit = float(np.floor(scale.low + 0.4 * (scale.high - scale.low)))
     answers = build_dissatisfied(tables, scale, days=1)
     since = pd.Timestamp(tables.window.cutoff) - pd.Timedelta(days=365)
     answers = answers[pd.to_datetime(answers["answered_on"]) >= since]

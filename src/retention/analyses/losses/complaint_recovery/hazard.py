@@ -14,7 +14,7 @@ from retention.estimates import Estimate, Grade, normal_interval, normal_quantil
 from retention.features import Driver, build_hazard_cells, default_drivers
 from retention.models import DiscreteHazard, DiscreteHazardFit
 
-__all__ = ["HandlingHazard", "handling_drivers", "handling_hazard"]
+__all__ = ["HandlingHazard", "case_states", "handling_drivers", "handling_hazard"]
 
 Floats = NDArray[np.float64]
 
@@ -106,7 +106,7 @@ def handling_hazard(
     """
     by = ["segment"] if "segment" in tables.columns("customers") else []
     drivers = handling_drivers(tables, quick_days=quick_days, lasts_days=lasts_days)
-    cells = _states(build_hazard_cells(tables, by=by, drivers=drivers))
+    cells = case_states(build_hazard_cells(tables, by=by, drivers=drivers))
     counts = cells.groupby("state")[["n", "events"]].sum().astype(int)
     told = [s for s in STATES if s in counts.index and counts["events"][s] >= _FEWEST_EVENTS]
     if not told:
@@ -134,7 +134,7 @@ def handling_hazard(
     )  # fmt: skip
 
 
-def _states(cells: pd.DataFrame) -> pd.DataFrame:
+def case_states(cells: pd.DataFrame) -> pd.DataFrame:
     """Put together the state of the latest case; severity counts only while a state holds."""
     ended = cells["ended_case"].replace("unknown", "none")
     state = ended.mask(cells["open_case"] > 0, "open")

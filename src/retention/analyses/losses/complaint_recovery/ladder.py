@@ -15,7 +15,7 @@ from retention.estimates import Estimate, Grade, delta_interval
 from retention.features import build_recovery_trials
 from retention.models import BinaryRegression, BinaryRegressionFit, KaplanMeier
 
-__all__ = ["IMMORTAL", "RUNGS", "naive_ladder", "recovery_ladder"]
+__all__ = ["IMMORTAL", "RUNGS", "ladder_by_loss", "naive_ladder", "recovery_ladder"]
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +32,7 @@ IMMORTAL = (
     "effect of resolution even where there is none. Read the ladder from the landmark instead."
 )
 _FEWEST_EVENTS = 10
+_GRAVE = 2.5  # severities above it count as major where no loss is stated
 
 
 def recovery_ladder(
@@ -74,6 +75,48 @@ def recovery_ladder(
             "published_minor": float(published["minor"][rung]),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("rung")
+
+
+def ladder_by_loss(
+    tables: Tables,
+    *,
+    horizon: int = 12,
+    landmark_days: int = 30,
+    quick_days: int = 7,
+    major_loss: float = 100.0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return the rungs of complaints apart by the size of the problem.
+
+    A problem is major if it cost the customer more than `major_loss`; where no case states a loss,
+    if its severity is 3 or more. Who said nothing has no case, and stands on no rung here.
+
+    Returns
+    -------
+    DataFrame
+        ``size`` (major, minor), ``rung``, ``problems``, ``n``, ``events``, ``retained`` (as in
+        `recovery_ladder`, an `Estimate`), ``published``, ``told_by`` (loss or severity). Empty
+        where cases state neither.
+    """
+    trials = build_recovery_trials(tables, landmark_days=landmark_days, quick_days=quick_days)
+    trials["rung"] = trials["state"].map(RUNGS)
+    cases = trials[trials["rung"].notna() & (trials["state"] != "did not complain")]
+    columns = ["size", "rung", "problems", "n", "events", "retained", "published", "told_by"]
+    told_by = next((name for name in ("loss", "severity") if cases[name].notna().any()), "")
+    if not told_by:
+        return pd.DataFrame(columns=columns)
+    cases = cases[cases[told_by].notna()]
+    major = cases[told_by] > (major_loss if told_by == "loss" else _GRAVE)
+    published, rows = load_published("recovery").table / 100, []
+    for size, part in (("major", cases[major]), ("minor", cases[~major])):
+        for rung in dict.fromkeys(RUNGS[state] for state in RUNGS if state != "did not complain"):
+            mine = part[part["rung"] == rung]
+            here = mine[mine["reached"] & (mine["duration"] > 0)]
+            events = int((here["event"] & (here["duration"] <= horizon)).sum())
+            shown = _retained(here, horizon, tables, level, landmark_days)
+            rows.append((size, rung, len(mine), len(here), events, shown,
+                         float(published[size][rung]), told_by))  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
 
 
 def naive_ladder(tables: Tables, *, horizon: int, quick_days: int, level: float) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from retention.analyses.losses.forerunners import (
     forerunner_drivers,
     forerunners_of,
 )
+from retention.analyses.losses.leaving_hazard import require_minimum, told_columns, varying_columns
 from retention.engine import Tables
 from retention.errors import NotEnoughDataError, NotIdentifiedError, ParameterError
 from retention.estimates import Estimate, normal_interval, wilson_interval
@@ -161,10 +162,7 @@ def exit_reasons(
     groups = [by] if by and by in tables.columns("customers") else []
     spells = build_durations(tables, by=groups, reasons=True)
     left = int(spells["event"].sum())
-    if left < max(2, tables.minimum_n):
-        raise NotEnoughDataError(
-            f"{left} customers left, fewer than the {tables.minimum_n} a number needs"
-        )
+    require_minimum(left, tables, "customers left")
     fit = AalenJohansen(level=level).fit(spells)
     reasons = _reasons(spells, fit, horizon, tables, level)
     exits = _told(tables)
@@ -252,11 +250,8 @@ def _hazard(
     cells = forerunners_of(
         build_hazard_cells(tables, by=groups, drivers=forerunner_drivers(tables))
     )
-    names = [n for n in FORERUNNERS if n in cells and (cells[n] != cells[n].iloc[0]).any()]
-    exposed = {n: int(cells.loc[cells[n] > 0, "events"].sum()) for n in names}
-    names = [n for n in names if exposed[n] >= 5]
-    controls = [c for c in (*groups, "renewal_due") if c in cells]
-    controls = [c for c in controls if (cells[c] != cells[c].iloc[0]).any()]
+    names = told_columns(cells, varying_columns(cells, FORERUNNERS))
+    controls = varying_columns(cells, [*groups, "renewal_due"])
     if not names:
         return None, cells, "no forerunner was seen before five or more left"
     try:

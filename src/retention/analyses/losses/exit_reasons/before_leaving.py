@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retention.analyses.losses.forerunners import FORERUNNERS, forerunner_drivers, forerunners_of
+from retention.analyses.losses.leaving_hazard import groups_of
 from retention.engine import Tables
 from retention.errors import NotEnoughDataError
 from retention.estimates import Estimate, normal_quantile
@@ -75,7 +76,7 @@ def before_leaving(
         One row a forerunner and window: ``forerunner``, ``days``, ``words``, ``leavers`` and
         ``stayers`` (shares with it), ``odds_ratio`` (an `Estimate`).
     """
-    by = ["segment"] if "segment" in tables.columns("customers") else []
+    by = groups_of(tables)
     rows = []
     for window in days:
         drivers = forerunner_drivers(tables, days=int(window))
