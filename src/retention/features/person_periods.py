@@ -85,7 +85,7 @@ def build_hazard_cells(
 
 
 def build_period_spend(
-    tables: Tables, *, drivers: Sequence[Driver], grace_days: int = 0
+    tables: Tables, *, drivers: Sequence[Driver] | None = None, grace_days: int = 0
 ) -> pd.DataFrame:
     """Sum what each customer ordered in periods of the same covariates, known before each began.
 
@@ -93,8 +93,8 @@ def build_period_spend(
     ----------
     tables : Tables
         With ``contracts``, ``orders`` and the tables of the drivers.
-    drivers : sequence of Driver
-        Covariates that change.
+    drivers : sequence of Driver, optional
+        Covariates that change; by default those that the tables allow.
 
     Returns
     -------
