@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retention.analyses.losses.leaving_hazard import told_columns, varying_columns
 from retention.engine import Tables
 from retention.errors import NotEnoughDataError
 from retention.estimates import Estimate, Grade, normal_interval, normal_quantile
@@ -19,6 +20,8 @@ __all__ = ["HandlingHazard", "case_states", "handling_drivers", "handling_hazard
 Floats = NDArray[np.float64]
 
 STATES = ("open", "resolved quickly", "resolved slowly", "unresolved")
+# how long ago a case was opened, in days: from, and for how many
+_SINCE = ((0, 30), (30, 30), (60, 30), (90, 90))
 CONTRASTS = {
     "resolved quickly against slowly": ("resolved quickly", "resolved slowly"),
     "unresolved against resolved slowly": ("unresolved", "resolved slowly"),
@@ -40,7 +43,9 @@ class HandlingHazard:
         One row a state: ``periods``, ``events``, and the ``hazard_ratio`` against customers
         without a recent case.
     contrasts : dict of str to Estimate
-        Hazard ratios of one state against another.
+        Hazard ratios of one state against another, given also how long ago cases were opened: a
+        problem lowers satisfaction for a while however it is handled, and who is resolved quickly
+        is in that state earlier.
     log_ratios : Series
         Log hazard ratio of each state with an estimate.
     covariance : DataFrame
@@ -87,6 +92,11 @@ def handling_drivers(tables: Tables, *, quick_days: int, lasts_days: int) -> tup
                 bands=((2.5, "slight"), (3.5, "middling")),
             )
         )  # fmt: skip
+    found += [
+        Driver(name=f"opened {lag + 1} to {lag + days} days ago", table="complaints", kind="count",
+               days=days, lag_days=lag, most=1)
+        for lag, days in _SINCE
+    ]  # fmt: skip
     others = ("complaints", "open_complaints")
     return (*found, *(d for d in default_drivers(tables) if d.name not in others))
 
@@ -114,7 +124,9 @@ def handling_hazard(
     used = cells[cells["state"].isin(["none", *told])]
     covariates = [c for c in ("state", "severity", *by, "price_gap", "renewal_due") if c in used]
     covariates += [d.name for d in drivers if d.name not in ("open_case", "ended_case", "severity")]
-    covariates = [c for c in dict.fromkeys(covariates) if (used[c] != used[c].iloc[0]).any()]
+    covariates = varying_columns(used, covariates)
+    fading = told_columns(used, [c for c in covariates if c.startswith("opened ")])
+    covariates = [c for c in covariates if not c.startswith("opened ")]
     references = {"state": "none"} | ({"severity": "slight"} if "severity" in covariates else {})
     if "satisfaction" in covariates:
         references["satisfaction"] = "unknown"
@@ -123,15 +135,21 @@ def handling_hazard(
         covariates=covariates, references=references, tenure=_TENURE_PIECES, level=level
     )
     fit = spec.fit(used)
-    names = [f"state[{s}]" for s in told]
-    at = [list(fit.names).index(n) for n in names]
-    log_ratios = pd.Series(fit.theta[at], index=told)
-    covariance = pd.DataFrame(fit.covariance[np.ix_(at, at)], index=told, columns=told)
+    log_ratios, covariance = _of_states(fit, told)
+    # between endings, cases are compared that were opened as long ago
+    same_age = replace(spec, covariates=[*covariates, *fading]).fit(used)
     return HandlingHazard(
         fit=fit, states=_table(counts, log_ratios, covariance, tables.minimum_n, level),
-        contrasts=_contrasts(counts, log_ratios, covariance, level),
+        contrasts=_contrasts(counts, *_of_states(same_age, told), level),
         log_ratios=log_ratios, covariance=covariance,
     )  # fmt: skip
+
+
+def _of_states(fit: DiscreteHazardFit, told: list[str]) -> tuple[pd.Series, pd.DataFrame]:
+    """Return the log hazard ratios of the states and their covariance."""
+    at = [list(fit.names).index(f"state[{state}]") for state in told]
+    covariance = pd.DataFrame(fit.covariance[np.ix_(at, at)], index=told, columns=told)
+    return pd.Series(fit.theta[at], index=told), covariance
 
 
 def case_states(cells: pd.DataFrame) -> pd.DataFrame:
