@@ -24,7 +24,7 @@ ITEMS = {"csat": {"construct": "csat", "low": 1, "high": 10}}
 
 @pytest.fixture(scope="module")
 def company():
-    return simulate_company(n_customers=1200, seed=2)
+    return simulate_company(n_customers=1200, seed=3)
 
 
 @pytest.fixture(scope="module")

@@ -224,7 +224,7 @@ def returns(tables: Tables, wanted: Wanted) -> list[Action]:
         key="win back", customers=tuple(dict.fromkeys(asked.index)), done_by="return",
         what=f"ask {len(asked):,} lost customers back, the rest of the list by lot left alone",
         worth=answer.numbers["expected_net"], source="win_back",
-        cost=spent(answer.offer_cost * len(asked), len(asked), tables, how="offers times cost"),
+        cost=spent(float(asked["cost"].sum()), len(asked), tables, how="offers times cost"),
         why="their expected second life is worth more than the offer",
     )]  # fmt: skip
 
