@@ -45,6 +45,7 @@ from .customers.ready_questions import ask as ask
 from .customers.register_fields import FIELDS as FIELDS
 from .customers.register_fields import Field as Field
 from .customers.register_joins import JOINS as JOINS
+from .customers.register_joins import add_values as add_values
 from .customers.register_joins import register_joins as register_joins
 from .customers.trade_bridge import BRIDGE as BRIDGE
 from .customers.trade_bridge import TwoPeriods as TwoPeriods

@@ -8,9 +8,12 @@ import pytest
 
 from retention.analyses import (
     FIELDS,
+    JOINS,
     QUESTIONS,
     Condition,
+    add_values,
     ask,
+    customer_lifetime_value,
     customer_register,
     recommended_actions,
     register_joins,
@@ -151,8 +154,41 @@ def test_mask_leaves_no_name(register):
     assert len(masked.customers) == len(register.customers)
 
 
+def test_value_from_orders_and_from_contracts_add_up(tables):
+    """In the same measure they are added, in different ones they are not, and that is said."""
+    year = {"horizon_years": 1.0, "annual_rate": 0.1, "model": "pareto_nbd", "replicates": 20}
+    orders, contracts = (
+        customer_lifetime_value(
+            tables, basis=basis, replicates=20, horizon_years=1.0, margin_share=0.45, model=model
+        ).customers["residual_clv"]
+        for basis, model in (("orders", "pareto_nbd"), ("contracts", "auto"))
+    )
+    both = JOINS["customer_lifetime_value"](
+        tables, {**year, "margin_share": 0.45, "contracts": {"margin_share": 0.45}}
+    )
+    assert both["residual_clv"].sum() == pytest.approx(orders.sum() + contracts.sum())
+    assert (both["residual_clv_low"] <= both["residual_clv"]).all()
+    assert (both["p_alive"].reindex(contracts.index) == 1).all()
+    mixed = JOINS["customer_lifetime_value"](tables, {**year, "margin_share": 0.45})
+    assert mixed["residual_clv"].sum() == pytest.approx(orders.sum())
+    assert "contracts are valued in revenue" in mixed.attrs["note"]
+
+
+def test_intervals_of_a_sum_are_those_of_independent_parts():
+    ids = pd.Index(["a", "b"], name="customer_id")
+    names = ["residual_clv", "residual_clv_low", "residual_clv_high", "p_alive"]
+    one = pd.DataFrame([[10.0, 7.0, 13.0, 0.5], [1.0, 1.0, 1.0, 0.2]], ids, names)
+    other = pd.DataFrame([[20.0, 16.0, 24.0, 1.0]], ids[:1], names)
+    found = add_values(one, other)
+    assert found.loc["a"].tolist() == [30.0, 25.0, 35.0, 1.0]
+    assert found.loc["b"].tolist() == [1.0, 1.0, 1.0, 0.2]
+
+
 def test_models_join_where_the_tables_allow_them(tables, made):
-    frames, left_out = register_joins(tables, {"behaviour_segments": {"replicates": 3}})
+    frames, left_out = register_joins(
+        tables,
+        {"behaviour_segments": {"replicates": 3}, "customer_lifetime_value": {"replicates": 20}},
+    )
     register = customer_register(tables, joined=frames, margin_share=0.45)
     told = {str(column) for frame in frames for column in frame}
     assert {"risk", "risk_drivers", "residual_clv", "next_products"} <= told | {

@@ -148,7 +148,13 @@ FIELDS: tuple[Field, ...] = (
     Field("risk_low", "Risk, low", "share", _RISK, "low end of the interval"),
     Field("risk_high", "Risk, high", "share", _RISK, "high end of the interval"),
     Field("risk_drivers", "What drives it", "text", _RISK, "strongest reasons", wide=True),
-    Field("residual_clv", "Residual value", "money", _RISK, "present value of what is to come"),
+    Field(
+        "residual_clv",
+        "Residual value",
+        "money",
+        _RISK,
+        "present value of orders and contract prices to come",
+    ),
     Field(
         "residual_clv_low",
         "Residual value, low",

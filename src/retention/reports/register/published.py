@@ -22,6 +22,9 @@ __all__ = ["for_role", "has_register", "read_register", "write_register"]
 
 PAGE = "customers.html"
 TABLE = "customers.csv"
+_OF_CONTRACTS = (
+    "annual_rate", "horizon_years", "margin_share", "cost_per_period", "model", "covariates",
+)  # fmt: skip
 
 
 def for_role(register: CustomerRegister, role: str) -> CustomerRegister:
@@ -59,9 +62,12 @@ def read_register(project: Project, period: str | Period | None = None) -> Custo
     settings = _settings(project, "customer_value", "measure", "margin_share", "complaint_cost")
     asked = {
         "churn_risk": _settings(project, "churn_risk", "horizon", "by"),
-        "customer_lifetime_value": _settings(
-            project, "customer_lifetime_value", "annual_rate", "horizon_years", "margin_share"
-        ),
+        "customer_lifetime_value": {
+            **_settings(
+                project, "customer_lifetime_value", "annual_rate", "horizon_years", "margin_share"
+            ),
+            "contracts": _settings(project, "contract_lifetime_value", *_OF_CONTRACTS),
+        },
         "next_products": _settings(project, "customer_needs", "top"),
     }
     tables = read_tables(project, period)
