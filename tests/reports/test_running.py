@@ -46,6 +46,7 @@ def test_a_report_from_notebooks_to_page(project_dir):
         "manifest.json",
         "notebooks/stayed.ipynb",
         "tables/key_figures.csv",
+        "tables/stayed_figure_1.csv",
         "tables/stayed_counts.csv",
     }
     index = BeautifulSoup((folder / "index.html").read_text(encoding="utf-8"), "html.parser")
@@ -55,7 +56,10 @@ def test_a_report_from_notebooks_to_page(project_dir):
     page = BeautifulSoup((folder / "stayed.html").read_text(encoding="utf-8"), "html.parser")
     assert [h.get_text() for h in page.find_all("h1")] == ["Stayed"]
     assert page.find("img")["alt"] == "Falls."
-    assert page.find("figcaption").get_text() == "C"
+    assert page.find("figcaption").get_text() == "C The data (CSV)"
+    assert page.figcaption.a["href"] == "tables/stayed_figure_1.csv"
+    drawn = (folder / "tables/stayed_figure_1.csv").read_text()
+    assert drawn.splitlines()[1:] == ["1,line,,0,1,,,", "1,line,,1,0,,,"]
     assert page.find("details", class_="method").summary.get_text() == "How it is counted"
     assert len(page.find_all("math")) == 2
     assert page.find("th", string="<b>a</b>") is not None

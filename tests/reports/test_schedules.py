@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
+import time
+from datetime import date
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -14,6 +19,7 @@ import yaml
 
 from retention.errors import ParameterError
 from retention.reports import schedule_recipe
+from retention.window import Period
 
 FOLDER = Path("/data/my shop 100% 店")
 PYTHON = "/opt/my venv/bin/python"
@@ -93,3 +99,46 @@ def test_what_cannot_be_written_is_refused():
         schedule_recipe("cron", Path('/a"b'), PYTHON)
     with pytest.raises(ParameterError, match="no recipe"):
         schedule_recipe("launchd", FOLDER, PYTHON)
+
+
+DAEMON = Path("/usr/sbin/cron")
+
+
+@pytest.mark.slow  # a daemon of the system, and up to a minute until it looks at its table
+def test_cron_itself_makes_the_report(tmp_path, write_notebook):
+    """Debian's cron runs the printed line, with its own empty environment, and a page is there."""
+    if not DAEMON.exists() or os.geteuid() != 0:
+        pytest.skip("needs root and Debian's cron (apt-get install cron)")
+    root = tmp_path / "my shop 100% 店"
+    conftest = spec_from_file_location("toys", Path(__file__).with_name("conftest.py"))
+    toys = module_from_spec(conftest)
+    conftest.loader.exec_module(toys)
+    toys.write_toy(root, write_notebook)
+    recipe = schedule_recipe("cron", root, sys.executable)
+    (line,) = [row for row in recipe.splitlines() if not row.startswith("#")]
+    command = line.split(maxsplit=5)[5]
+    # the environment of the tests' own source; an installed package needs no such line
+    source = Path(__file__).parents[2] / "src"
+    table = f"PYTHONPATH={source}\n* * * * * {command} >{tmp_path}/out 2>&1\n"
+    before = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False).stdout
+    subprocess.run(["crontab", "-"], input=table, text=True, check=True)
+    daemon = subprocess.Popen([str(DAEMON), "-f"])
+    # --due means the month before today's, and the toy firm's data end in October 2026
+    latest = Period.latest_closed(date.today()).label
+    try:
+        end = time.monotonic() + 240
+        while time.monotonic() < end and not list(root.glob("reports/20*/index.html")):
+            said = tmp_path / "out"
+            if said.exists() and "not published" in said.read_text():
+                break
+            time.sleep(2)
+    finally:
+        daemon.terminate()
+        daemon.wait(10)
+        restore = ["crontab", "-"] if before else ["crontab", "-r"]
+        subprocess.run(restore, input=before or None, text=True, check=True)
+    said = (tmp_path / "out").read_text()
+    if latest > "2026-10":  # the calendar has gone on: the command ran, and says what it lacks
+        assert f"{latest}: not published" in said
+    else:
+        assert (root / "reports" / latest / "index.html").exists(), said

@@ -142,6 +142,7 @@ from .losses.exit_reasons import plot_exit_reasons_shares as plot_exit_reasons_s
 from .losses.exit_reasons import table_exit_reasons as table_exit_reasons
 from .losses.exit_reasons import table_exit_reasons_seen as table_exit_reasons_seen
 from .mime import ANSWER_MIME as ANSWER_MIME
+from .mime import FIGURE_DATA_MIME as FIGURE_DATA_MIME
 from .mime import FIGURES_MIME as FIGURES_MIME
 from .mime import LANGUAGES as LANGUAGES
 from .mime import TABLE_MIME as TABLE_MIME

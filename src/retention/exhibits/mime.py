@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["ANSWER_MIME", "FIGURES_MIME", "LANGUAGES", "TABLE_MIME"]
+__all__ = ["ANSWER_MIME", "FIGURES_MIME", "FIGURE_DATA_MIME", "LANGUAGES", "TABLE_MIME"]
 
 ANSWER_MIME = "application/vnd.retention+json"
 TABLE_MIME = "application/vnd.retention.table+json"
+FIGURE_DATA_MIME = "application/vnd.retention.figure-data+json"
 FIGURES_MIME = "application/vnd.retention.figures+json"
 
 LANGUAGES = "RETENTION_LANGUAGES"

@@ -22,8 +22,9 @@ from matplotlib.text import Text
 
 from retention.errors import GateError, ParameterError
 from retention.estimates import Answer, Estimate
+from retention.exhibits.figure_data import figure_csv
 from retention.exhibits.languages import asked_languages, translate_figure
-from retention.exhibits.mime import ANSWER_MIME, FIGURES_MIME, TABLE_MIME
+from retention.exhibits.mime import ANSWER_MIME, FIGURE_DATA_MIME, FIGURES_MIME, TABLE_MIME
 from retention.exhibits.numbers import format_cell, number_texts
 from retention.exhibits.theme import MAX_WIDTH, MIN_TEXT, Description, description_of
 
@@ -150,6 +151,7 @@ def _figure_bundle(thing: Axes | Figure, caption: str) -> tuple[dict[str, Any], 
         )
     _check_legible(figure)
     png = _png(figure)
+    drawn = figure_csv(figure)
     others = _in_other_languages(figure)
     plt.close(figure)
     words = Description(words.alt, caption or words.caption)
@@ -157,6 +159,7 @@ def _figure_bundle(thing: Axes | Figure, caption: str) -> tuple[dict[str, Any], 
     image = {"alt": words.alt, "caption": words.caption}
     image |= {"width": round(width), "height": round(height)}
     data = {"text/plain": words.alt, "image/png": base64.b64encode(png).decode("ascii"), **others}
+    data[FIGURE_DATA_MIME] = {"csv": drawn, "caption": words.caption}
     return data, {"image/png": image}
 
 

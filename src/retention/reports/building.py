@@ -47,7 +47,7 @@ def build(run: Run, executed: Path, report: Path, *, has_register: bool | None =
     collected = [collect(executed / f"{a.name}.ipynb", a) for a in run.answerable if a.name in done]
     for folder in ("notebooks", "tables"):
         (report / folder).mkdir(parents=True)
-    texts = {table.path: table.csv for part in collected for table in part.tables}
+    texts = {t.path: t.csv for part in collected for t in (*part.tables, *part.figures)}
     metrics = _metrics(run, collected)  # kept in English, whatever is read
     if has_register is None:
         has_register = _write_register(run, report)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from retention.errors import GateError
-from retention.exhibits import ANSWER_MIME, FIGURES_MIME, TABLE_MIME
+from retention.exhibits import ANSWER_MIME, FIGURE_DATA_MIME, FIGURES_MIME, TABLE_MIME
 from retention.reports.articles import Article
 
 __all__ = ["AnswerRecord", "Collected", "TableRecord", "collect"]
@@ -23,6 +23,7 @@ _KNOWN = (
     "image/png",
     ANSWER_MIME,
     FIGURES_MIME,
+    FIGURE_DATA_MIME,
     TABLE_MIME,
 )
 _INJECTED = "injected-parameters"
@@ -66,13 +67,17 @@ class TableRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """Everything one notebook brought; `notebook` is the executed notebook, made equal."""
+    """Everything one notebook brought; `notebook` is the executed notebook, made equal.
+
+    `figures` are the data of its figures, in their order.
+    """
 
     article: Article
     notebook: Any
     answers: tuple[AnswerRecord, ...]
     tables: tuple[TableRecord, ...]
     pictures: int
+    figures: tuple[TableRecord, ...] = ()
 
 
 def collect(path: Path, article: Article) -> Collected:
@@ -89,6 +94,7 @@ def collect(path: Path, article: Article) -> Collected:
     _make_equal(notebook)
     answers: list[AnswerRecord] = []
     tables: list[TableRecord] = []
+    figures: list[TableRecord] = []
     pictures = 0
     for place, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", ()):
@@ -99,6 +105,8 @@ def collect(path: Path, article: Article) -> Collected:
                 answers.append(_answer(output.data[ANSWER_MIME], article, answers))
             if TABLE_MIME in output.data:
                 tables.append(_table(output.data[TABLE_MIME], article, tables))
+            if FIGURE_DATA_MIME in output.data:
+                figures.append(_figure(output.data[FIGURE_DATA_MIME], article, len(figures) + 1))
             pictures += "image/png" in output.data
     return Collected(
         article=article,
@@ -106,6 +114,7 @@ def collect(path: Path, article: Article) -> Collected:
         answers=tuple(answers),
         tables=tuple(tables),
         pictures=pictures,
+        figures=tuple(figures),
     )
 
 
@@ -143,6 +152,13 @@ def _table(record: dict[str, Any], article: Article, before: list[TableRecord]) 
     record["href"] = path  # the page's template links it
     return TableRecord(
         article=article.name, path=path, caption=record["caption"], csv=record["csv"]
+    )
+
+
+def _figure(record: dict[str, Any], article: Article, number: int) -> TableRecord:
+    record["href"] = f"tables/{article.name}_figure_{number}.csv"  # the page's template links it
+    return TableRecord(
+        article=article.name, path=record["href"], caption=record["caption"], csv=record["csv"]
     )
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "input_hashes",
     "intact",
     "key_of",
+    "missing_files",
     "outputs_of",
     "package_versions",
     "read_json",
@@ -109,6 +110,15 @@ def input_hashes(project: Project) -> dict[str, str]:
         else:
             found[name] = text_hash("\n".join(f"{f.name} {file_hash(f)}" for f in files))
     return found
+
+
+def missing_files(project: Project) -> dict[str, str]:
+    """Return the tables whose files are not there, with the path that was written for them."""
+    return {
+        name: source.path
+        for name, source in sorted(project.tables.items())
+        if source.path and not _files(project.root, source.path)
+    }
 
 
 def _files(root: Path, path: str) -> list[Path]:

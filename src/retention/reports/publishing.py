@@ -53,8 +53,10 @@ class Archive:
         self._make(self.folder)
         if not self.folder.resolve().is_relative_to(root.resolve()):
             raise ProjectError("reports is a link that leads out of the project; make it a folder")
-        self.staging = self.folder / ".staging"
-        self.locks = self.folder / ".locks"
+        self.staging = self._own(self.folder / ".staging")
+        self.locks = self._own(self.folder / ".locks")
+        for name in (LATEST, "revisions", "failures"):
+            self._own(self.folder / name)
 
     @staticmethod
     def _make(folder: Path) -> None:
@@ -73,18 +75,22 @@ class Archive:
         ProjectError
             If it is a link that leads out of ``reports``.
         """
-        folder = self.folder / period.label
+        return self._own(self.folder / period.label)
+
+    def _own(self, folder: Path) -> Path:
+        """Return a folder of the archive that is no link: what is written stays in ``reports``."""
         if folder.is_symlink():
-            raise ProjectError(f"reports/{period.label} is a link; remove it, then run again")
+            name = folder.relative_to(self.folder.parent).as_posix()
+            raise ProjectError(f"{name} is a link; remove it, then run again")
         return folder
 
     def failures(self, period: Period) -> Path:
         """Return the folder of a period's last failure."""
-        return self.folder / "failures" / period.label
+        return self._own(self.folder / "failures" / period.label)
 
     def revisions(self, period: Period) -> Path:
         """Return the folder of what a period's report replaced."""
-        return self.folder / "revisions" / period.label
+        return self._own(self.folder / "revisions" / period.label)
 
     def periods(self) -> tuple[Period, ...]:
         """Return the periods that have a published report, in order."""
@@ -196,9 +202,7 @@ class Archive:
         ProjectError
             If it is a link.
         """
-        target, source = self.folder / LATEST, self.published(period)
-        if target.is_symlink():
-            raise ProjectError(f"reports/{LATEST} is a link; remove it, then run again")
+        target, source = self._own(self.folder / LATEST), self.published(period)
         manifest = read_json(source / MANIFEST) or {}
         if read_json(target / MANIFEST) == manifest and intact(target, manifest):
             return

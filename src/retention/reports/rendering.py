@@ -115,7 +115,7 @@ def _fragment(collected: Collected, words: Words) -> str:
     )
     notebook = collected.notebook.copy()
     notebook.cells = [cell for cell in notebook.cells if not _is_hidden(cell)]
-    resources = {"retention": {"csv": words("csv")}}
+    resources = {"retention": {key: words(key) for key in ("csv", "csv_figure")}}
     body, _ = exporter.from_notebook_node(notebook, resources=resources)
     return str(body)
 

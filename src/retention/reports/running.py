@@ -34,6 +34,7 @@ from retention.reports.manifest import (
     input_hashes,
     intact,
     key_of,
+    missing_files,
     outputs_of,
     package_versions,
     read_json,
@@ -123,6 +124,10 @@ def _check_period(project: Project, period: Period) -> None:
 
 def _prepare(project: Project, period: Period, order: Order, archive: Archive) -> Run:
     """Settle everything that can be settled before a kernel starts."""
+    absent = missing_files(project)
+    if absent:
+        named = "; ".join(f"{table}: {path}" for table, path in absent.items())
+        raise DataError(f"retention.toml names files that are not there: {named}")
     only = order.only or tuple(project.report.get("only", ()))
     articles = choose_articles(find_articles(project.root), only)
     words, *_ = [words_in(lang, project.root) for lang in order.languages]
