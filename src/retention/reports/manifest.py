@@ -113,11 +113,16 @@ def input_hashes(project: Project) -> dict[str, str]:
 
 
 def missing_files(project: Project) -> dict[str, str]:
-    """Return the tables whose files are not there, with the path that was written for them."""
+    """Return the tables whose files are not there, with the path that was written for them.
+
+    What lies on a cluster or behind an address is not looked for.
+    """
+    if project.engine.name == "spark":
+        return {}
     return {
         name: source.path
         for name, source in sorted(project.tables.items())
-        if source.path and not _files(project.root, source.path)
+        if source.path and "://" not in source.path and not _files(project.root, source.path)
     }
 
 
