@@ -28,7 +28,7 @@ GROUPS = {
     "relationship": ("unanswered", "no_contact"),
 }
 _ANSWER_DAYS = 7
-_HIGH_GAP = 0.05
+_HIGH_GAP = 1  # steps of a tenth of the log price: from 0.05, about 5 %, above the product's mean
 _CALLED_BACK = (
     "not exists (select 1 from contacts as y where y.customer_id = x.customer_id and y.direction ="
     f' \'outbound\' and y."at" >= x."at" and y."at" <= x."at" + {_ANSWER_DAYS})'
@@ -100,8 +100,9 @@ def forerunners_of(rows: pd.DataFrame) -> pd.DataFrame:
     if "satisfaction" in frame:
         frame["low_score"] = (frame.pop("satisfaction") == "low").astype(int)
     if "price_gap" in frame:
-        # price_gap stays as it is for the level of the price; the forerunner says that it is high
-        frame["high_price"] = (frame["price_gap"].to_numpy(dtype=float) > _HIGH_GAP).astype(int)
+        # price_gap counts steps of a tenth of log(price / mean price of the product), rounded: it
+        # stays as it is for the level of the price; the forerunner says that it is high
+        frame["high_price"] = (frame["price_gap"].to_numpy(dtype=float) >= _HIGH_GAP).astype(int)
     known = [name for name in FORERUNNERS if name in frame]
     frame[known] = np.minimum(frame[known].to_numpy(dtype=int), 1)
     return frame
