@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retention.engine import Tables
-from retention.errors import MissingTableError, NotEnoughDataError, ParameterError
+from retention.errors import MissingTableError, NotEnoughDataError, ParameterError, SchemaError
 from retention.features import build_cube, build_durations, build_spell_dates
 from retention.models import count_spells
 from retention.window import UNITS, Window
@@ -72,6 +72,22 @@ def test_contracts_that_touch_are_one_spell_and_a_return_is_another():
     assert found.loc["a", "spell"].tolist() == [1, 2]
     assert found.loc["a", "product"].tolist() == ["line", "line"]  # of the first contract
     assert spell(found, "b") == [(0, 7, True)]
+
+
+def test_two_open_contracts_are_one_open_spell():
+    tables = tables_of(
+        ("a", date(2024, 1, 1), None),
+        ("a", date(2024, 3, 1), None, "a second one"),
+        ("a", date(2024, 2, 1), date(2024, 4, 1), "over, but the others run"),
+    )
+    found = build_durations(tables)
+    assert spell(found, "a") == [(0, 11, False)]
+    assert found["ended_on"].isna().all()
+
+
+def test_a_contract_that_ends_before_it_begins_is_refused_with_its_customer():
+    with pytest.raises(SchemaError, match=r"contracts(.|\n)*1 of 2 rows(.|\n)*b"):
+        tables_of(("a", date(2024, 1, 1), None), ("b", date(2024, 5, 1), date(2024, 4, 1)))
 
 
 def test_a_grace_forgives_gaps_and_ends_follow_up_before_the_cutoff():

@@ -72,6 +72,8 @@ class AcceleratedFailureTime:
         event = table["event"].to_numpy(bool)
         if not event.any():
             raise NotEnoughDataError(f"none of {len(table):,} spells at risk ended in leaving")
+        if len(table) < 2:
+            raise NotEnoughDataError("one spell is too few for a distribution of the stay")
         design = Design.learn(table, self.covariates, self.references)
         x = design.matrix(table)
         centred = x - x.mean(axis=0)

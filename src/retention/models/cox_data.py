@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retention.errors import SchemaError
+from retention.errors import NotEnoughDataError, SchemaError
 
 from .counts import RiskTable, check_spells
 from .cox_likelihood import Stratum
@@ -113,6 +113,8 @@ def row_data(
         table = table.rename(columns={"start": "entry", "stop": "duration"})
     check_spells(table, [*strata])
     table = table[table["duration"] > 0]
+    if table.empty:
+        raise NotEnoughDataError("nobody was ever at risk: all spells are of zero tenure")
     design = Design.learn(table, covariates, references or {})
     x = design.matrix(table)
     entry = table["entry"].to_numpy(float) if "entry" in table else np.zeros(len(table))

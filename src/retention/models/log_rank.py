@@ -79,7 +79,7 @@ def _compare(risk: RiskTable, rho: float, gamma: float) -> tuple[Floats, Floats,
     used = (d > 0) & (n > 0)
     at_risk, events = risk.at_risk[:, used], risk.events[:, used]
     n, d = n[used], d[used]
-    before = np.r_[1.0, np.cumprod(1 - d / n)[:-1]]
+    before = np.r_[1.0, np.cumprod(1 - d / n)][:-1]
     weight = before**rho * (1 - before) ** gamma
     share = at_risk / n
     spread = weight**2 * d * np.where(n > 1, (n - d) / np.maximum(n - 1, 1), 0.0)
