@@ -12,6 +12,7 @@ from retention.analyses import (
     churn_drivers,
     churn_risk,
     fit_churn_model,
+    retention_cohorts,
     validate_churn,
 )
 from retention.datasets import SimulatedCompany, lay_out_example, read_tables, simulate_company
@@ -208,4 +209,8 @@ def test_telco_has_drivers_but_no_past_to_be_tried_on(tmp_path):
     assert ratios.loc["contract[Month-to-month]", "low"] > 20  # against two years
     risk = churn_risk(tables, by=["contract", "internet_service"], origins=2)
     assert risk.validation is None
-    assert "Not tried at earlier cutoffs" in risk.cautions()[0]
+    assert any("Not tried at earlier cutoffs" in caution for caution in risk.cautions())
+    # every public write-up of this file misses that the earlier leavers are not in it
+    cohorts = retention_cohorts(tables)
+    for found in (answer, risk, cohorts):
+        assert "snapshot of survivors" in found.cautions()[0]

@@ -17,6 +17,7 @@ from retention.models import attributable_shares, standardised_risk
 
 from .churn_model import ChurnModel, fit_churn_model, group_choice
 from .inactivity_choice import churn_tables, spell_cautions
+from .snapshot import snapshot_cautions
 
 __all__ = ["ChurnDrivers", "churn_drivers"]
 
@@ -133,7 +134,11 @@ def churn_drivers(
         ratios=ratios, risks=risks, shares=shares,
         hazard=model.fit.hazard_by_tenure(np.arange(1.0, longest + 1)), horizon=horizon, unit=unit,
         model=model, numbers=_numbers(model, ratios, shares, risks, unit, horizon),
-        warnings=(*spell_cautions(tables), *_cautions(model, unit)),
+        warnings=(
+            *spell_cautions(tables),
+            *snapshot_cautions(tables),
+            *_cautions(model, unit),
+        ),
     )  # fmt: skip
 
 

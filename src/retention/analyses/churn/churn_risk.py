@@ -25,6 +25,7 @@ from retention.models import (
 from .churn_model import ChurnModel, fit_churn_model, group_choice
 from .churn_validation import ChurnValidation, dated_renewals, validate_churn
 from .inactivity_choice import churn_tables, spell_cautions
+from .snapshot import snapshot_cautions
 
 __all__ = ["ChurnRisk", "churn_risk"]
 
@@ -184,6 +185,7 @@ def churn_risk(
         model=model, numbers=_numbers(model, leavers, loss, validation, horizon, tables),
         warnings=(
             *spell_cautions(tables),
+            *snapshot_cautions(tables),
             *_cautions(model, customers, validation, why, horizon, unit),
         ),
     )  # fmt: skip

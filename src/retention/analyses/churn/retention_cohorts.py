@@ -16,6 +16,7 @@ from retention.models import KaplanMeier, KaplanMeierFit, LogRank, LogRankFit, R
 from retention.window import Period, Unit
 
 from .inactivity_choice import churn_tables, spell_cautions
+from .snapshot import snapshot_cautions
 
 __all__ = ["RetentionCohorts", "retention_cohorts"]
 
@@ -127,7 +128,11 @@ def retention_cohorts(
     return RetentionCohorts(
         cells=cells, test=test, cohort=cohort, unit=tables.window.unit, stretch=width,
         numbers=_numbers(cells, fits, test, width, tables, level),
-        warnings=(*spell_cautions(tables), *_cautions(cells, width, tables)),
+        warnings=(
+            *spell_cautions(tables),
+            *snapshot_cautions(tables),
+            *_cautions(cells, width, tables),
+        ),
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -12,13 +11,14 @@ import pandas as pd
 from retention.engine import Tables
 from retention.errors import NotEnoughDataError, ParameterError
 from retention.estimates import Estimate, normal_interval
-from retention.features import build_cube, build_spell_dates, pattern_sources
+from retention.features import build_cube, pattern_sources
 from retention.models import KaplanMeier, KaplanMeierFit, LogRank, LogRankFit
-from retention.window import Period, Window
+from retention.window import Window
 
 from .inactivity_choice import churn_tables, spell_cautions
+from .snapshot import SnapshotBound, find_snapshot
 
-__all__ = ["RetentionCurve", "SnapshotBound", "group_columns", "retention_curve"]
+__all__ = ["RetentionCurve", "group_columns", "retention_curve"]
 
 _HORIZONS = {
     "day": (30, 90, 180),
@@ -29,28 +29,6 @@ _HORIZONS = {
 }
 _ALL = "all"
 _USUAL_GROUPS = ("product", "segment", "region", "size", "industry", "channel")
-_SNAPSHOT_SHARE = 0.25
-
-
-@dataclass(frozen=True, eq=False)
-class SnapshotBound:
-    """What the curve would be if nothing before the first leaving seen had been recorded.
-
-    Parameters
-    ----------
-    first, last : datetime.date
-        The first and the last day on which anybody was seen to leave.
-    recorded_from : datetime.date
-        First day of the period before: leavers are taken as recorded from then on.
-    table : pandas.DataFrame
-        The curve of those followed from `recorded_from` on: ``tenure``, ``survival``, ``low``,
-        ``high``, ``at_risk``.
-    """
-
-    first: date
-    last: date
-    recorded_from: date
-    table: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -164,7 +142,7 @@ def retention_curve(
     keys = group_columns(tables, by)
     cube = build_cube(tables, by=keys, grace_days=grace_days)
     fits = _fits(cube, keys, level)
-    snapshot = _snapshot(tables, grace_days, level)
+    snapshot = find_snapshot(tables, grace_days=grace_days, level=level)
     horizons = _horizons(horizons, fits[_ALL], tables.window)
     restricted = rmst_horizon or _common_horizon(fits, tables.minimum_n)
     numbers: dict[str, Estimate] = {}
@@ -358,22 +336,6 @@ def _shown(estimate: Estimate) -> float:
 def _with_ends(name: str, estimate: Estimate) -> dict[str, float]:
     ends = {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     return {key: np.nan if end is None else float(end) for key, end in ends.items()}
-
-
-def _snapshot(tables: Tables, grace_days: int, level: float) -> SnapshotBound | None:
-    """Return the entry-aware curve if every leaving seen lies in a short end of the window."""
-    dates = build_spell_dates(tables, grace_days=grace_days)
-    if dates.n_events < tables.minimum_n or dates.first_event is None or dates.last_event is None:
-        return None
-    reach = (tables.window.cutoff - max(tables.window.start, dates.first_start)).days
-    if (tables.window.cutoff - dates.first_event).days > _SNAPSHOT_SHARE * reach:
-        return None
-    # the unit of tenure in which the first one left began in the period before, at the earliest
-    unit = Period.containing(dates.first_event, tables.window.unit).previous()
-    cube = build_cube(tables, grace_days=grace_days, observed_from=unit.start)
-    return SnapshotBound(
-        dates.first_event, dates.last_event, unit.start, KaplanMeier(level=level).fit(cube).table
-    )
 
 
 def _bound_estimates(
