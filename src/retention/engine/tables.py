@@ -238,7 +238,9 @@ class Tables:
 
     def differ(self, name: str, column: str) -> bool:
         """Whether all rows of a table are known to differ in a column; False says nothing."""
-        return name in self._known and column in self._base.admitted[name].differ
+        if name not in self._known or name in self.derived:
+            return False
+        return column in self._base.admitted[name].differ
 
     def require(self, *names: str, needed_for: str) -> None:
         """Make sure that tables are there.
