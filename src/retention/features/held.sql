@@ -2,7 +2,8 @@
 , priced as (
     select
         *,
-        {% if like %}concat_ws('|'{% for name in like %}, coalesce({{ name | ident }}, ''){% endfor %})
+        {% if like %}{% for name in like %}coalesce({{ name | ident }}, ''){{ " || '|' || " if not loop.last }}{% endfor %}
+
         {% else %}'all'{% endif %} as kind_of
     from contracts
     where price > 0
