@@ -34,6 +34,27 @@ def sentences() -> Iterator[tuple[str, int, str]]:
                 yield path.relative_to(SOURCE).as_posix(), line, text
 
 
+def reasons() -> Iterator[tuple[str, int, str]]:
+    """Return file, line and text of every reason why features and models have no answer."""
+    for folder in ("features", "models", "metrics"):
+        for path in sorted((SOURCE / folder).rglob("*.py")):
+            for line, text in _reasons(ast.parse(path.read_text(encoding="utf-8"))):
+                yield path.relative_to(SOURCE).as_posix(), line, text
+
+
+def _reasons(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        told: list[ast.expr] = []
+        if isinstance(node, ast.keyword) and node.arg == "needed_for":
+            told = [node.value]
+        elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            told = node.exc.args if ast.unparse(node.exc.func) in TOLD else []
+        for part in told:
+            text = _with_holes(part) if isinstance(part, ast.Constant | ast.JoinedStr) else ""
+            if " " in text.strip() and re.search("[A-Za-z]{2}", text):
+                yield part.lineno, text
+
+
 def _texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
     hidden = {id(node) for part in _not_for_readers(tree) for node in ast.walk(part)}
     for node in ast.walk(tree):

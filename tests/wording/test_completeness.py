@@ -48,10 +48,10 @@ def has_chinese(text: str, chinese) -> bool:
     return not chinese.left(chinese(re.sub(r"\{\d+\}", "7", text)))
 
 
-def missing_sentences(chinese) -> list[str]:
+def missing_sentences(chinese, found) -> list[str]:
     return [
         f"{path}:{number}: {line(text)}"
-        for path, number, text in sentences.sentences()
+        for path, number, text in found
         if not has_chinese(text, chinese)
     ]
 
@@ -67,7 +67,7 @@ def missing_texts(chinese) -> list[str]:
 def test_sentences_of_analyses_and_exhibits_have_their_chinese(chinese):
     found = list(sentences.sentences())
     assert len(found) > 1500  # the reader of the source finds them
-    missing = missing_sentences(chinese)
+    missing = missing_sentences(chinese, found)
     assert len(missing) <= WAITING * len(found), "\n" + "\n".join(missing)
 
 
@@ -80,7 +80,8 @@ def test_texts_of_the_notebooks_have_their_chinese(chinese):
 
 @pytest.mark.slow
 def test_nothing_at_all_waits_for_its_chinese(chinese):
-    missing = missing_sentences(chinese) + missing_texts(chinese) + missing_in_register(chinese)
+    missing = missing_sentences(chinese, [*sentences.sentences(), *sentences.reasons()])
+    missing += missing_texts(chinese) + missing_in_register(chinese)
     assert not missing, "\n" + "\n".join(missing)
 
 
@@ -122,6 +123,15 @@ def test_the_catalogue_fills_the_holes_that_the_english_has():
             assert said.setdefault(shape(english), chinese) == chinese, f"said twice: {english!r}"
     assert not wrong, "\n" + "\n".join(wrong)
     assert len(said) > 2000
+
+
+@pytest.mark.slow
+def test_nothing_is_said_twice():
+    said: dict[str, str] = {}
+    for path in sorted(CATALOGUE.glob("*.toml")):
+        for english in tomllib.loads(path.read_text(encoding="utf-8")).get("texts", {}):
+            twice = f"{english!r} stands in {path.name} and in {said.get(shape(english))}"
+            assert said.setdefault(shape(english), path.name) == path.name, twice
 
 
 @pytest.mark.slow

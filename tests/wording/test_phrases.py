@@ -13,6 +13,8 @@ OWN = {
         "the bond {1} is held by {2}": "{2}拥有纽带“{1}”",
         "{1} and {2}": "{1}和{2}",
         "staff": "员工",
+        "{1} needs the table {2}": "{1}需要数据表「{2}」",
+        "; {1} are left out": "；略去 {1}",
         "Who stays?": "谁留下？",
     },
     "units": {"months": "个月", "customer": "客户", "EUR per year": "EUR/年"},
@@ -45,6 +47,12 @@ def test_a_text_that_nobody_knows_stays_whole(phrases):
     text = "Nobody translated this sentence of the analysis."
     assert phrases(text) == text
     assert phrases.left(text)
+
+
+def test_what_stands_in_corner_brackets_is_code(phrases):
+    assert phrases("Staff needs the table staff; 3 are left out") == (
+        "员工需要数据表「staff」；略去 3"
+    )
 
 
 def test_sentences_are_translated_one_by_one(phrases):

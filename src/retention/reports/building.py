@@ -11,7 +11,7 @@ from typing import Any
 from retention.errors import GateError, MissingTableError, NotEnoughDataError
 from retention.reports import comparing, gates, rendering, sharing
 from retention.reports.collection import Collected, collect
-from retention.reports.management import management_page
+from retention.reports.management import TREND_TABLE, management_page, trend_table
 from retention.reports.manifest import key_of, write_json
 from retention.reports.orders import Run
 from retention.reports.translating import beside, english_left, in_language, named_for
@@ -56,6 +56,7 @@ def build(run: Run, executed: Path, report: Path, *, has_register: bool | None =
         made, others = _in_language(run, lang, collected, report, has_register)
         pages |= made
         texts |= others
+    texts[TREND_TABLE] = trend_table(metrics, run.history)  # programs read it: in English, too
     _hold_to_gates(run, collected, pages, texts)
     for name, text in (pages | texts).items():
         (report / name).write_text(text, encoding="utf-8")

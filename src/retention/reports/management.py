@@ -19,7 +19,7 @@ from retention.reports.pictures import TrendPicture, trend_picture
 from retention.reports.translating import named_for
 from retention.reports.wording import Words
 
-__all__ = ["TREND_TABLE", "management_page"]
+__all__ = ["TREND_TABLE", "management_page", "trend_table"]
 
 TREND_TABLE = "tables/key_figures.csv"
 _ACTIONS_SHOWN = 5
@@ -88,7 +88,7 @@ def management_page(
     return {
         "index.html": rendering.render_page("period", title=title, page=page, **frame),
         _named(sharing.SUMMARY, run): sharing.summary_text(title, page, figures, words),
-        TREND_TABLE: _trend_csv(metrics, run.history),
+        TREND_TABLE: trend_table(metrics, run.history),
     }
 
 
@@ -145,7 +145,7 @@ def _estimate(record: dict[str, Any] | None) -> Estimate | None:
     return Estimate(**record) if record is not None else None
 
 
-def _trend_csv(metrics: dict[str, Any], history: History) -> str:
+def trend_table(metrics: dict[str, Any], history: History) -> str:
     """Return every key figure in every period that is kept: the data of the curves on the page."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -8,7 +8,8 @@ Nothing that came from data is changed unless a catalogue names it.
 A language is a folder of TOML files beside this module. Each file may have four tables:
 
 ``[texts]``
-    English = other language; holes are ``{1}``, ``{2}`` ... and may be put in another order.
+    English = other language; holes are ``{1}``, ``{2}`` ... and may be put in another order. What
+    stands in 「」 is code: a hole in it is filled as it was found.
 ``[units]``
     Units as they stand behind a number.
 ``[paragraphs]``
@@ -42,6 +43,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9'\"(*])")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’]+")
 _NAMED = re.compile(r"([^\d(]*[A-Za-z][^\d(]*(?<![.?!:;,])) ([−+-]?\d.*)", re.DOTALL)
 _CODE = re.compile(r"`[^`]*`|\$[^$]*\$|「[^」]*」")
+_QUOTED = re.compile("「[^」]*」")
 _DEEPEST = 8
 
 
@@ -72,6 +74,7 @@ class Template:
     said: str
     literal: tuple[str, ...]
     weight: int
+    kept: frozenset[int]
 
     @classmethod
     def of(cls, english: str, said: str) -> Template:
@@ -82,7 +85,10 @@ class Template:
         pattern = "(.*?)".join(map(re.escape, literal))
         weight = sum(map(len, literal))
         compiled = re.compile(pattern, re.DOTALL)
-        return cls(compiled, holes, said.rstrip("。"), tuple(literal), weight)
+        kept = frozenset(
+            int(hole) for part in _QUOTED.findall(said) for hole in _HOLE.findall(part)
+        )
+        return cls(compiled, holes, said.rstrip("。"), tuple(literal), weight, kept)
 
     def may_fit(self, text: str) -> bool:
         """Whether its words stand in a text in their order; quicker than the pattern."""
@@ -135,7 +141,7 @@ class Phrases:
         keep: list[str] = []
         templates: list[Template] = []
         for catalogue in (*_catalogues(lang), own or {}):
-            for english, said in catalogue.get("texts", {}).items():
+            for english, said in _with_parts(catalogue.get("texts", {})):
                 self.texts[shape(english)] = said.rstrip("。")
                 if _HOLE.search(english):
                     templates.append(Template.of(english, said))
@@ -242,13 +248,14 @@ class Phrases:
         if named is not None and shape(named[1]) in self.texts:
             yield self._joined([named[1], named[2]], " ", depth)
         yield from self._sentences(text, depth)
-        yield from self._matches(text, depth)
+        yield from self._matches(text, depth, tearing=False)
         for mark, joined in (("; ", "；"), (", ", "、")):
             parts = _split_outside_brackets(text, mark)
             if len(parts) > 1:
                 yield self._joined(parts, joined, depth)
         if named is not None:
             yield self._joined([named[1], named[2]], " ", depth)
+        yield from self._matches(text, depth, tearing=True)
 
     def _joined(self, parts: list[str], mark: str, depth: int) -> tuple[str, int]:
         said = [self._said(part, depth + 1) for part in parts]
@@ -286,29 +293,36 @@ class Phrases:
                 return f"{one}{joined}{other}", cost + len(self.left(other))
         return unit, len(self.left(unit))
 
-    def _matches(self, text: str, depth: int) -> Iterator[tuple[str, int]]:
+    def _matches(self, text: str, depth: int, *, tearing: bool) -> Iterator[tuple[str, int]]:
+        """Return what templates make of a text: those that tear its clauses, or the others."""
         plain = " ".join(text.split())
         stop = "。" if plain.endswith(".") and not plain.endswith("..") else ""
         plain = plain.removesuffix(".") if stop else plain
         lowered = _lowered(plain)
         for template in self._beginning_with(lowered):
             candidate = lowered if template.literal[0] else plain
-            if not template.may_fit(candidate):
-                continue
-            match = template.pattern.fullmatch(candidate)
+            match = template.pattern.fullmatch(candidate) if template.may_fit(candidate) else None
             if match is None or match[1] == plain or not all(map(_is_balanced, match.groups())):
                 continue
-            if any(_SENTENCE.search(found) for found in match.groups()[:-1]):
-                continue  # it would tear sentences apart
-            parts: dict[int, str] = {}
-            cost = 0
-            for hole, found in zip(template.holes, match.groups(), strict=True):
-                said, words = self._said(found, depth + 1) if found else ("", 0)
-                parts[hole] = said.removesuffix("。")
-                cost += words
-            pieces = _HOLE.split(template.said)
-            pieces[1::2] = [parts.get(int(hole), "") for hole in pieces[1::2]]
-            yield _tidy("".join(pieces)) + stop, cost
+            inner = match.groups() if template.literal[-1] else match.groups()[:-1]
+            if any(map(_SENTENCE.search, inner)) or any(map(_is_several, inner)) != tearing:
+                continue
+            yield self._filled(template, match.groups(), stop, depth)
+
+    def _filled(
+        self, template: Template, groups: tuple[str, ...], stop: str, depth: int
+    ) -> tuple[str, int]:
+        parts: dict[int, str] = {}
+        cost = 0
+        for hole, found in zip(template.holes, groups, strict=True):
+            said, words = found, len(self.left(found)) if " " in found else 0
+            if found and hole not in template.kept:
+                said, words = self._said(found, depth + 1)
+            parts[hole] = said.removesuffix("。")
+            cost += words
+        pieces = _HOLE.split(template.said)
+        pieces[1::2] = [parts.get(int(hole), "") for hole in pieces[1::2]]
+        return _tidy("".join(pieces)) + stop, cost
 
     def _beginning_with(self, text: str) -> list[Template]:
         """Return the templates that a text with this beginning may fit, the most literal first."""
@@ -338,6 +352,11 @@ def _tidy(text: str) -> str:
     return re.sub("([。;,、:])\\1+", r"\1", text)
 
 
+def _is_several(text: str) -> bool:
+    """Whether a text holds more than one clause."""
+    return len(_split_outside_brackets(text, "; ")) > 1
+
+
 def _is_balanced(text: str) -> bool:
     """Whether every bracket that opens in a text closes in it."""
     depth = 0
@@ -358,6 +377,14 @@ def _split_outside_brackets(text: str, mark: str) -> list[str]:
         else:
             pieces[-1] += mark + piece
     return pieces
+
+
+def _with_parts(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Return texts, and those that carry on another (``; and so on``) without their first mark."""
+    for english, said in texts.items():
+        yield english, said
+        if english.startswith((";", ",")):
+            yield english.lstrip(";, "), said.lstrip("；，、")
 
 
 def _is_translated(text: str) -> bool:
