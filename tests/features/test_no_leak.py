@@ -33,7 +33,9 @@ def _later(frame, schema, at):
 
 
 def _delete(frame, schema, rng, at, end):
-    return frame[~_later(frame, schema, at)].copy()
+    kept = frame[~_later(frame, schema, at)].copy()
+    # a table without rows is no table; that a company keeps one is not known from a date on
+    return kept if len(kept) else frame.head(1).copy()
 
 
 def _random_days(rng, count, at, end):
@@ -110,10 +112,15 @@ def _references_hold(frames):
     """Drop rows of customers who are gone, as a source that never knew them would."""
     known = set(frames["customers"]["customer_id"])
     return {
-        name: frame[frame["customer_id"].isin(known)] if "customer_id" in frame else frame
+        name: _of_those(frame, known) if "customer_id" in frame else frame
         for name, frame in frames.items()
         if len(frame)
     }
+
+
+def _of_those(frame, known):
+    kept = frame[frame["customer_id"].isin(known)]
+    return kept if len(kept) else frame.head(1).assign(customer_id=min(known))
 
 
 @pytest.fixture(scope="module")
