@@ -114,7 +114,7 @@ def foreign_words(text: str, known: frozenset[str] = frozenset()) -> list[str]:
     ['of']
     """
     plain = _CODE.sub(" ", text)
-    plain = re.sub(r"\S*(?:\d\S*[A-Za-z]|[A-Za-z]\S*[\d_])\S*", " ", plain)
+    plain = re.sub(r"[!-~]*(?:\d[!-~]*[A-Za-z]|[A-Za-z][!-~]*[\d_])[!-~]*", " ", plain)
     return [
         word
         for word in _WORD.findall(plain)
