@@ -41,7 +41,6 @@ _SUFFIXES = {
 }
 _REPORT_KEYS = (
     "title",
-    "owner",
     "language",
     "period",
     "year_starts",
@@ -50,11 +49,7 @@ _REPORT_KEYS = (
     "run_timeout",
     "jobs",
     "only",
-    "keep",
-    "top_customers",
     "max_size_mb",
-    "font",
-    "contact",
 )
 _ITEM_KEYS = ("construct", "dimension", "low", "high", "reverse", "label")
 _PROGRAMME_KEYS = ("goal", "goal_money", "cost", "eligible")

@@ -36,9 +36,9 @@ def test_bars_and_intervals_have_the_names_of_their_axis():
     ax.set_yticks([0, 1], ["price", "=service"])
     found = rows_of(ax)
     bars = [(r["y"], r["low"], r["value"]) for r in found if r["kind"] == "bar"]
-    assert bars == [("price", "0", "3"), ("=service", "0", "-4")]
+    assert bars == [("price", "0", "3"), ("'=service", "0", "-4")]
     intervals = [(r["y"], r["low"], r["high"]) for r in found if r["kind"] == "interval"]
-    assert intervals == [("price", "2", "4"), ("=service", "-5", "-3")]
+    assert intervals == [("price", "2", "4"), ("'=service", "-5", "-3")]
 
 
 def test_dates_points_and_cells():

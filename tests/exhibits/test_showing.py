@@ -190,3 +190,9 @@ def test_anything_else_is_refused(shown):
 
 def test_the_palette_has_no_colour_twice():
     assert len(set(PALETTE)) == len(PALETTE) == 7
+
+
+def test_no_text_of_the_data_becomes_a_formula(shown):
+    table = pd.DataFrame({"@n": ["=1+1", "-3 to 4"]}, index=pd.Index(["+SUM(A1)", "b"], name="who"))
+    show(table)
+    assert shown[0][0][TABLE_MIME]["csv"] == "who,'@n\n'+SUM(A1),'=1+1\nb,-3 to 4\n"

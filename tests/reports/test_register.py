@@ -16,12 +16,12 @@ from retention.analyses import customer_register
 from retention.datasets import simulate_company
 from retention.engine import Tables
 from retention.errors import ParameterError
+from retention.exhibits import safe_text
 from retention.reports.register import (
     customer_sheet,
     list_customers,
     register_csv,
     render_register,
-    safe_text,
     write_register_workbook,
 )
 from retention.reports.register.sheet import visible

@@ -168,6 +168,7 @@ from .programmes.targeting import table_experiment_plan as table_experiment_plan
 from .programmes.targeting import table_experiment_running as table_experiment_running
 from .programmes.targeting import table_targeting as table_targeting
 from .programmes.targeting import table_targeting_list as table_targeting_list
+from .safe_text import safe_text as safe_text
 from .showing import show as show
 from .surveys.appraisal import plot_appraisal as plot_appraisal
 from .surveys.appraisal import plot_appraisal_funnel as plot_appraisal_funnel

@@ -14,6 +14,8 @@ from matplotlib.collections import LineCollection, PathCollection, PolyCollectio
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
+from retention.exhibits.safe_text import safe_text
+
 __all__ = ["figure_csv"]
 
 _COLUMNS = ("panel", "kind", "series", "x", "y", "low", "high", "value")
@@ -43,7 +45,8 @@ def figure_csv(figure: Figure) -> str:
         names["y"] = _names(ax.get_yticks(), ax.get_yticklabels())
         for kind, series, row in _drawn(ax):
             cells = [_cell(row.get(key), names.get(key, {})) for key in _COLUMNS[3:]]
-            writer.writerow([panel, kind, "" if series.startswith("_") else series, *cells])
+            texts = [panel, kind, "" if series.startswith("_") else series]
+            writer.writerow([safe_text(text) for text in texts] + cells)
     return text.getvalue()
 
 
@@ -59,12 +62,12 @@ def _cell(value: Any, names: dict[float, str]) -> str:
     if value is None or value is np.ma.masked:
         return ""
     if isinstance(value, str):
-        return value
+        return safe_text(value)
     if isinstance(value, np.datetime64) or hasattr(value, "isoformat"):
         return str(value)[:10]
     number = float(value)
     if round(number, 6) in names:
-        return names[round(number, 6)]
+        return safe_text(names[round(number, 6)])
     return "" if np.isnan(number) else f"{number:.10g}"
 
 

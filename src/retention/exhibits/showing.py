@@ -26,6 +26,7 @@ from retention.exhibits.figure_data import figure_csv
 from retention.exhibits.languages import asked_languages, translate_figure
 from retention.exhibits.mime import ANSWER_MIME, FIGURE_DATA_MIME, FIGURES_MIME, TABLE_MIME
 from retention.exhibits.numbers import format_cell, number_texts
+from retention.exhibits.safe_text import safe_text
 from retention.exhibits.theme import MAX_WIDTH, MIN_TEXT, Description, description_of
 
 __all__ = ["MAX_ROWS", "show"]
@@ -226,8 +227,14 @@ def _has_index(table: pd.DataFrame) -> bool:
 
 
 def _table_csv(table: pd.DataFrame) -> str:
-    plain = table.map(lambda cell: cell.value if isinstance(cell, Estimate) else cell)
+    plain = table.map(_csv_cell).rename(index=_csv_cell, columns=_csv_cell)
     return plain.to_csv(index=_has_index(table), lineterminator="\n", date_format="%Y-%m-%d")
+
+
+def _csv_cell(cell: Any) -> Any:
+    if isinstance(cell, str):
+        return safe_text(cell)
+    return cell.value if isinstance(cell, Estimate) else cell
 
 
 def _is_number(column: pd.Series) -> bool:

@@ -8,6 +8,5 @@ from .published import read_register as read_register
 from .published import write_register as write_register
 from .sheet import customer_sheet as customer_sheet
 from .spreadsheet import register_csv as register_csv
-from .spreadsheet import safe_text as safe_text
 from .spreadsheet import write_register_workbook as write_register_workbook
 from .terminal import list_customers as list_customers

@@ -12,29 +12,14 @@ import pandas as pd
 
 from retention.analyses import CustomerRegister, Field
 from retention.errors import ParameterError
+from retention.exhibits import safe_text
 
-__all__ = ["register_csv", "safe_text", "write_register_workbook"]
+__all__ = ["register_csv", "write_register_workbook"]
 
-#: A spreadsheet takes a text for a formula if it begins with one of these, after blanks and marks
-#: that cannot be seen; also in their full-width form.
-_FORMULA = re.compile(
-    "^[\\s\u00a0\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]*[=+\\-@|%＝＋－＠]"
-)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
 _EXCEL_ROWS = 1_048_575
 _EXCEL_TEXT = 32_767
-
-
-def safe_text(text: str) -> str:
-    r"""Return a text that a spreadsheet shows and never computes.
-
-    Examples
-    --------
-    >>> safe_text("=1+1"), safe_text("Adler & Co"), safe_text("\t@SUM(A1)")
-    ("'=1+1", 'Adler & Co', "'\t@SUM(A1)")
-    """
-    plain = _CONTROL.sub(" ", text)
-    return f"'{plain}" if _FORMULA.match(plain) or (plain[:1] in "\t\r\n" and plain) else plain
 
 
 def register_csv(register: CustomerRegister) -> str:
