@@ -81,7 +81,7 @@ def test_all_tables_let_nearly_every_analysis_speak(company):
     told = heard(actions(everything, own_firm="us"))
     assert {
         "contact_policy", "complaint_recovery", "churn_risk", "customer_lifetime_value",
-        "win_back", "bond_returns", "loyalty_types", "price_room", "core_customers",
+        "win_back", "bond_returns", "loyalty_types", "core_customers",
     } <= told  # fmt: skip
 
 
