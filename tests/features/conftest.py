@@ -37,6 +37,7 @@ def _scores(tables: Tables) -> pd.DataFrame:
 EXAMPLES: dict[str, Callable[[Tables], Any]] = {
     "build_answers": lambda t: features.build_answers(t, [_csat(t)]),
     "build_dissatisfied": lambda t: features.build_dissatisfied(t, _csat(t)),
+    "build_earned": lambda t: features.build_earned(t, on=t.window.cutoff - timedelta(days=90)),
     "build_last_answers": lambda t: features.build_last_answers(t, ("csat", "nps"), "opinion"),
     "build_leavers": lambda t: features.build_leavers(
         t, since=t.window.cutoff - timedelta(days=90), before=t.window.cutoff
@@ -51,6 +52,10 @@ EXAMPLES: dict[str, Callable[[Tables], Any]] = {
         t, programme="rebate", horizon=6, drawn=True
     ),
     "build_revenue_after": lambda t: features.build_revenue_after(t, _csat(t)),
+    "build_rival_series": lambda t: features.build_rival_series(t, own_firm="us"),
+    "build_rollout_answers": lambda t: features.build_rollout_answers(
+        t, "integration", by="region", months=12, before=1
+    ),
     "build_rollout_panel": lambda t: features.build_rollout_panel(
         t, programme="integration", by="region"
     ),

@@ -47,7 +47,8 @@ def forerunner_drivers(
         if "outcome" in tables.columns("complaints"):
             kinds = {
                 "unresolved_case": "outcome = 'unresolved'",
-                "slow_case": f"outcome = 'resolved' and closed_on - opened_on > {int(quick_days)}",
+                "slow_case": "outcome = 'resolved'"
+                f" and datediff('day', opened_on, closed_on) > {int(quick_days)}",
             }
             found += [
                 Driver(name=name, table="complaints", kind="count", day="closed_on", days=days,

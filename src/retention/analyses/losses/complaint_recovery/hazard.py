@@ -71,7 +71,8 @@ def _spread(covariance: pd.DataFrame, *states: str) -> Floats:
 def handling_drivers(tables: Tables, *, quick_days: int, lasts_days: int) -> tuple[Driver, ...]:
     """Return what is known of the latest case before each period: open, how ended, how grave."""
     ended = (
-        f"case when outcome = 'resolved' and closed_on - opened_on <= {int(quick_days)} then 1"
+        "case when outcome = 'resolved'"
+        f" and datediff('day', opened_on, closed_on) <= {int(quick_days)} then 1"
         " when outcome = 'resolved' then 2 when outcome = 'unresolved' then 3 end"
     )
     found = [
