@@ -225,19 +225,23 @@ def test_e_value_of_vanderweele_and_ding_2017():
 
 
 def roll_out(seed, n=400, periods=8):
-    """Three cohorts with effects that grow, the early one fastest, and customers never treated."""
+    """Three cohorts with effects that grow, the early one fastest, and customers never treated.
+
+    Over all treated periods the mean effect is .773.
+    """
     rng = np.random.default_rng(seed)
     adopted = rng.choice([2.0, 4.0, 6.0, np.inf], n)
     t = np.arange(periods)
     since = t - adopted[:, None]
     effect = np.where(since >= 0, 0.3 + (0.05 + 0.2 * (adopted[:, None] == 2)) * since, 0.0)
+    effect *= 0.773 / effect[since >= 0].mean()
     noise = 0.5 * rng.normal(size=(n, periods))
     y = rng.normal(size=n)[:, None] + 0.2 * t + effect + noise
     panel = pd.DataFrame({
         "unit": np.repeat(np.arange(n), periods), "period": np.tile(t, n), "outcome": y.ravel(),
         "adopted": np.repeat(np.where(np.isfinite(adopted), adopted, np.nan), periods),
     })  # fmt: skip
-    return panel, float(effect[since >= 0].mean())
+    return panel, 0.773
 
 
 def two_way_fixed_effects(panel):
