@@ -458,11 +458,15 @@ def gains():
 
 
 def here_a_year_after(company, joined):
-    contracts = company.tables["contracts"]
-    until = contracts["ended_on"].fillna(pd.Timestamp("2100-01-01"))
-    until = until.groupby(contracts["customer_id"]).max()
-    year = pd.to_datetime(joined["enrolled_on"]) + pd.DateOffset(years=1)
-    return float((until.reindex(joined["customer_id"]).to_numpy() >= year.to_numpy()).mean())
+    """The share of contracts running at joining that ran a year on; who left has left for good."""
+    contracts = company.tables["contracts"].assign(
+        until=lambda c: c["ended_on"].fillna(pd.Timestamp("2100-01-01"))
+    )
+    both = joined[["customer_id", "enrolled_on"]].merge(contracts, on="customer_id")
+    running = both[both["started_on"] <= both["enrolled_on"]]
+    last = running.groupby("customer_id")[["enrolled_on", "until"]].max()
+    assert len(last) == len(joined)
+    return float((last["until"] >= last["enrolled_on"] + pd.DateOffset(years=1)).mean())
 
 
 def assert_covered(estimates, truth):
