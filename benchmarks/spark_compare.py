@@ -17,6 +17,7 @@ import time
 import warnings
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 warnings.filterwarnings("ignore", category=FutureWarning)  # PySpark on pandas 3
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
@@ -45,29 +46,39 @@ def main() -> int:
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     calls = examples()
     company = simulate_company(chosen.customers, seed=11)
-    here = Tables.from_frames(company.tables, window=company.window, items=calls.ITEMS)
+    here = Tables.from_frames(calls.hostile(company), window=company.window, items=calls.ITEMS)
     settings = EngineSettings(name="spark", master=chosen.master, threads=2, options=LOOPBACK)
     spark = Spark(settings)
-    differ = 0
-    with tempfile.TemporaryDirectory() as folder:
-        there = calls.on_engine(spark, here, Path(folder))
-        print(f"{'feature':<34}{'DuckDB s':>10}{'Spark s':>10}   same")
-        for name, feature in calls.every_feature().items():
-            start = time.perf_counter()
-            ours = calls.outcome(feature, here)
-            middle = time.perf_counter()
-            theirs = calls.outcome(feature, there)
-            end = time.perf_counter()
-            try:
-                calls.assert_same(ours, theirs, rtol=1e-12)
-                same = "yes" if "refused" not in ours else f"both refuse ({ours['refused']})"
-            except AssertionError as error:
-                differ += 1
-                same = "NO: " + " ".join(str(error).split())[:200]
-            print(f"{name:<34}{middle - start:>10.2f}{end - middle:>10.2f}   {same}", flush=True)
-    spark.close()
-    print("wall seconds; all features agree" if not differ else f"{differ} features differ")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            differ = compare(calls, here, calls.on_engine(spark, here, Path(folder)))
+    finally:
+        spark.close()
+    print("all features agree" if not differ else f"{differ} features differ")
     return min(differ, 1)
+
+
+def compare(calls: ModuleType, here: Any, there: Any) -> int:
+    """Print a line a feature, and return how many differ."""
+    differ, seconds = 0, [0.0, 0.0]
+    print(f"wall seconds, {'feature':<20}{'DuckDB':>10}{'Spark':>10}   same")
+    for name, feature in calls.every_feature().items():
+        start = time.perf_counter()
+        ours = calls.heard(feature, here)
+        middle = time.perf_counter()
+        theirs = calls.heard(feature, there)
+        took = middle - start, time.perf_counter() - middle
+        seconds = [total + one for total, one in zip(seconds, took, strict=True)]
+        try:
+            calls.assert_engines_agree(ours, theirs)
+            refused = ours[0].get("refused")
+            same = f"both refuse ({refused})" if refused else "yes"
+        except AssertionError as error:
+            differ += 1
+            same = "NO: " + " ".join(str(error).split())[:200]
+        print(f"{name:<34}{took[0]:>10.2f}{took[1]:>10.2f}   {same}", flush=True)
+    print(f"{'all':<34}{seconds[0]:>10.2f}{seconds[1]:>10.2f}")
+    return differ
 
 
 if __name__ == "__main__":

@@ -40,6 +40,51 @@ REFUSED = {
         "date - date"
     ),
     "select max(at) over () - lag(at) over (order by at) from contacts": "date - date",
+    "select make_date(y, 1, 1) - ordered_on from orders": "date - date",
+    "with a as (select lead(d) over (order by d) as until, d from"
+    " (select acquired_on + 7 as d from customers) as k) select until - d from a": "date - date",
+    "select log10(a) from t": "ln or sqrt",
+    "select power(a, 0.5) from t": "power",
+    "select a // b from t": "division",
+    "select cost // 2 from contacts": "// of fractions",
+    "select amount / 3 from orders": "division of money",
+    "select sum(amount) / count(*) from orders": "division of money",
+    "with a as (select max(price) as top from contracts) select top / nullif(n, 0) from a": (
+        "division of money"
+    ),
+    "select cast(a * 0.5 as integer) from t": "fraction to a whole number",
+    "select cast(sum(score) as bigint) from surveys": "fraction to a whole number",
+    "select try_cast('3.5' as integer)": "text to a whole number",
+    "select try_cast(segment as integer) from customers": "text to a whole number",
+    "select cast(amount * cast(0.45 as double) as decimal(18, 2)) from orders": (
+        "double to a decimal"
+    ),
+    "select nullif(a, 0.0) from t": "decimal literal",
+    "select extract(dow from d) from t": "extract dow",
+    "select date_part('dow', d) from t": "not compared",
+    "select dayname(d) from t": "Monday",
+    "select strftime(d, '%w') from t": "strftime",
+    "select strftime(d, '%G-W%V') from t": "strftime",
+    "select try_strptime(x, '%d.%m.%y') from t": "strptime",
+    "select d + to_months(1) from t": "integer days",
+    "select percentile_cont(0.5) within group (order by x) from t": "quantile in numpy",
+    "select approx_quantile(x, 0.5) from t": "quantile in numpy",
+    "select * from a positional join b": "positional join",
+    "select * from generate_series(1, 5)": "range as a table",
+    "select * from t using sample 10": "sample",
+    "select distinct on (a) a, b from t": "distinct on",
+    "select x from t limit 3": "limit",
+    "select row_number() over (partition by a) from t": "window",
+    "select lag(x) over () from t": "window",
+    "select cast(d as timestamp) from t": "timestamp without a zone",
+    "select array_agg(x) from t": "not compared",
+    "select string_agg(x, ',') from t": "not compared",
+    "select kurtosis(x) from t": "not compared",
+    "select concat(a, b) from t": "not compared",
+    "select arg_max(x, y, 3) from t": "take one",
+    "select last(x) from t": "arg_max",
+    "select now()": "cutoff",
+    "select uuid()": "md5",
 }
 ACCEPTED = (
     "select a / 2 from t",
@@ -57,6 +102,15 @@ ACCEPTED = (
     "select unnest(generate_series(1, 5))",
     "select arg_min(a, b) from t group by c",
     "select case when a then cast(0 as double) end from t",
+    "select cast(sum(amount) as double) / count(*) from orders",
+    "select score / 2 from surveys",
+    "select sum(cast(case when a > 0 then ln(a) end as decimal(18, 10))) from t",
+    "select cast(amount * cast(0.45 as decimal(7, 6)) as decimal(18, 2)) from orders",
+    "select case when x = floor(x) then cast(x as bigint) end from t",
+    "select x from t order by x limit 3",
+    "select 1 as found from t limit 1",
+    "select row_number() over (partition by a order by b, c) from t",
+    "select strftime(d, '%Y-%m') from t",
 )
 
 
@@ -87,3 +141,18 @@ def test_base_tables_move_where_the_engine_keeps_them():
     assert translate(sql, "spark", "global_temp.r1_") == (
         "SELECT `at` FROM global_temp.`r1_base_contacts` JOIN global_temp.`r1_raw_x` ON TRUE"
     )
+
+
+def test_arg_max_passes_over_what_has_no_value_as_duckdb_does():
+    assert translate("select arg_max(a, b) from t", "spark") == (
+        "SELECT MAX_BY(a, CASE WHEN NOT a IS NULL THEN b END) FROM t"
+    )
+
+
+@pytest.mark.parametrize(
+    ("letters", "pattern"),
+    [("%d.%m.%Y", "d.M.yyyy"), ("%Y%m%d", "yyyyMMdd"), ("%Y-%m-%dT%H:%M", r"yyyy-M-d\'T\'H:m")],
+)
+def test_formats_of_dates_are_written_in_sparks_letters(letters, pattern):
+    said = translate(f"select try_strptime(x, '{letters}') from t", "spark")
+    assert said == f"SELECT TRY_TO_TIMESTAMP(x, '{pattern}') FROM t"

@@ -11,10 +11,15 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from retention import features
+from retention.analyses.losses.complaint_recovery.hazard import handling_drivers
+from retention.analyses.losses.contact_hazard import contact_drivers
+from retention.analyses.losses.forerunners import forerunner_drivers
 from retention.datasets import simulate_company
 from retention.engine import Base, Tables
 from retention.errors import RetentionError
@@ -76,6 +81,16 @@ def _month_before(tables: Tables) -> date:
     return tables.window.cutoff - timedelta(days=31)
 
 
+def drivers_of_analyses(tables: Tables) -> list[features.Driver]:
+    """Return every driver that an analysis writes in SQL of its own."""
+    found = [
+        *handling_drivers(tables, quick_days=7, lasts_days=90),
+        *contact_drivers(tables, [("personal", "visit")], 90),
+        *forerunner_drivers(tables),
+    ]
+    return list({driver.name: driver for driver in found}.values())
+
+
 _TEN, _SEVEN = {"low": 0, "high": 10}, {"low": 1, "high": 7}
 # so that every feature of answers has something to do
 ITEMS: dict[str, dict[str, Any]] = {
@@ -104,6 +119,12 @@ VARIANTS: dict[str, Callable[[Tables], Any]] = {
     "build_durations, since": lambda t: features.build_durations(
         t, observed_from=t.window.start + timedelta(days=200), grace_days=14
     ),
+    "build_durations, from orders": lambda t: features.build_durations(
+        features.contracts_from_orders(t, days=90, dated="detected")
+    ),
+    "build_hazard_cells, drivers of analyses": lambda t: features.build_hazard_cells(
+        t, drivers=drivers_of_analyses(t)
+    ),
     "build_hazard_cells, grouped": lambda t: features.build_hazard_cells(t, by=["region"]),
     "build_investment, grouped": lambda t: features.build_investment(t, groups=["region"]),
     "build_lock_in, satisfaction": lambda t: features.build_lock_in(
@@ -123,8 +144,38 @@ VARIANTS: dict[str, Callable[[Tables], Any]] = {
     ),
     "build_rfm, gross": lambda t: features.build_rfm(t, returns="drop", cohort_unit="month"),
     "build_running, grouped": lambda t: features.build_running(t, by=["region"]),
+    # shares whose products with amounts lie halfway between two cents
+    "build_profit_rhythm, share": lambda t: features.build_profit_rhythm(t, margin_share=0.45),
     "build_ties, grouped": lambda t: features.build_ties(t, groups=["region"]),
+    "build_value, share": lambda t: features.build_value(t, margin_share=0.45, complaint_cost=7.5),
 }
+
+
+EDGES = pd.to_datetime(
+    ["2024-01-31", "2024-02-29", "2024-03-31", "2024-10-27", "2024-12-31", "2025-01-01"]
+)
+
+
+def hostile(company: Any) -> dict[str, pd.DataFrame]:
+    """Return its tables with ties, nulls, labels of all kinds and dates at the edges."""
+    rng = np.random.default_rng(3)
+    frames = {name: frame.copy() for name, frame in company.tables.items()}
+    customers = frames["customers"]
+    labels = np.array(["华东", "Süd", "o'Brien", "", None], dtype=object)
+    customers["region"] = labels[rng.integers(0, 5, len(customers))]
+    orders = frames["orders"]
+    orders["ordered_on"] = pd.to_datetime(orders["ordered_on"])
+    some = rng.random(len(orders)) < 0.3
+    won = pd.to_datetime(customers.set_index("customer_id")["acquired_on"])
+    day = pd.Series(EDGES[rng.integers(0, len(EDGES), len(orders))], index=orders.index)
+    late_enough = (day >= orders["customer_id"].map(won)).to_numpy()
+    orders.loc[some & late_enough, "ordered_on"] = day[some & late_enough]
+    for name in ("paid_on", "delivered_on", "due_on", "promised_on"):
+        if name in orders:
+            orders[name] = pd.to_datetime(orders[name]).where(~some)
+    if "margin" in orders:
+        orders["margin"] = orders["margin"].where(rng.random(len(orders)) < 0.9)
+    return frames
 
 
 def every_feature() -> dict[str, Callable[[Tables], Any]]:
@@ -181,6 +232,40 @@ def assert_same(one: dict[str, Any], other: dict[str, Any], rtol: float = 0.0) -
             assert (value == other[name]).all()
         else:
             assert value == other[name]
+
+
+Heard = tuple[dict[str, Any], list[pa.Table]]
+
+
+def heard(feature: Callable[[Tables], Any], tables: Tables) -> Heard:
+    """Return what a feature says, and the results of its queries as the engine gave them."""
+    engine, results = type(tables._base.engine), []
+    inner = engine.arrow
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "arrow", lambda *a: (results.append(inner(*a)), results[-1])[1])
+        return outcome(feature, tables), results
+
+
+def assert_engines_agree(ours: Heard, theirs: Heard) -> None:
+    """Compare what was `heard` of two engines.
+
+    Keys, counts and money are equal to the bit in every result of every query, other numbers
+    there and in what the feature makes of them to 1e-12.
+    """
+    assert_same(ours[0], theirs[0], rtol=1e-12)
+    assert len(ours[1]) == len(theirs[1])
+    for one, other in zip(ours[1], theirs[1], strict=True):
+        assert one.column_names == other.column_names
+        for name in one.column_names:
+            values, given = one.column(name).to_pylist(), other.column(name).to_pylist()
+            if pa.types.is_floating(one.column(name).type):
+                np.testing.assert_allclose(
+                    np.array(given, dtype=float), np.array(values, dtype=float), rtol=1e-12,
+                    err_msg=name,
+                )  # fmt: skip
+            else:
+                different = [pair for pair in zip(values, given, strict=True) if pair[0] != pair[1]]
+                assert not different, f"{name}: {len(different)} differ, {different[0]}"
 
 
 @pytest.fixture(scope="session")

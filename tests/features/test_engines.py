@@ -6,53 +6,40 @@ at the ends of months and at changes of daylight saving time.
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import date
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from retention import features
 from retention.datasets import cluster, read_tables
-from retention.engine import Embedded, Spark, Tables, lint
+from retention.engine import Embedded, Rules, Spark, Tables, examine, lint
 from retention.engine import tables as querying
 from retention.errors import ProjectError
-from retention.project import EngineSettings, Project
+from retention.project import EngineSettings, Project, TableSource
+from retention.schemas import INPUT_TABLES
 from retention.window import Window
 
-from .conftest import assert_same, every_feature, on_engine, outcome
-
-EDGES = pd.to_datetime(
-    ["2024-01-31", "2024-02-29", "2024-03-31", "2024-10-27", "2024-12-31", "2025-01-01"]
+from .conftest import (
+    assert_engines_agree,
+    assert_same,
+    every_feature,
+    heard,
+    hostile,
+    on_engine,
+    outcome,
 )
 
 
 @pytest.fixture(scope="module")
-def hostile(small_company):
-    """The small company with ties, nulls, labels of all kinds and dates at the edges."""
-    rng = np.random.default_rng(3)
-    frames = {name: frame.copy() for name, frame in small_company.tables.items()}
-    customers = frames["customers"]
-    labels = np.array(["华东", "Süd", "o'Brien", "", None], dtype=object)
-    customers["region"] = labels[rng.integers(0, 5, len(customers))]
-    orders = frames["orders"]
-    orders["ordered_on"] = pd.to_datetime(orders["ordered_on"])
-    some = rng.random(len(orders)) < 0.3
-    won = pd.to_datetime(customers.set_index("customer_id")["acquired_on"])
-    day = pd.Series(EDGES[rng.integers(0, len(EDGES), len(orders))], index=orders.index)
-    late_enough = (day >= orders["customer_id"].map(won)).to_numpy()
-    orders.loc[some & late_enough, "ordered_on"] = day[some & late_enough]
-    for name in ("paid_on", "delivered_on", "due_on", "promised_on"):
-        if name in orders:
-            orders[name] = pd.to_datetime(orders[name]).where(~some)
-    if "margin" in orders:
-        orders["margin"] = orders["margin"].where(rng.random(len(orders)) < 0.9)
-    return frames
-
-
-@pytest.fixture(scope="module")
-def tables(hostile, small_company, survey_items):
-    return Tables.from_frames(hostile, window=small_company.window, items=survey_items)
+def tables(small_company, survey_items):
+    return Tables.from_frames(
+        hostile(small_company), window=small_company.window, items=survey_items
+    )
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +47,14 @@ def queried(tables, tmp_path_factory):
     """What every feature says on one thread, and the SQL that it ran."""
     one = on_engine(Embedded(EngineSettings(threads=1)), tables, tmp_path_factory.mktemp("one"))
     seen: list[str] = []
-    inner = Embedded.frame
+    arrow, scope = Embedded.arrow, Embedded.scope
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Embedded, "frame", lambda self, sql: (seen.append(sql), inner(self, sql))[1])
+        patch.setattr(Embedded, "arrow", lambda self, sql: (seen.append(sql), arrow(self, sql))[1])
+        patch.setattr(
+            Embedded,
+            "scope",
+            lambda self, views: (seen.extend(views.values()), scope(self, views))[1],
+        )
         said = {name: outcome(feature, one) for name, feature in every_feature().items()}
     return said, seen
 
@@ -84,22 +76,73 @@ def test_every_template_passes_the_lint(queried):
     pytest.importorskip("sqlglot", reason="needs the extra spark")
     _, seen = queried
     assert len(seen) > len(every_feature())
-    faults = {sql.strip().splitlines()[0]: lint(sql) for sql in seen}
+    faults = {sql.strip().splitlines()[0]: lint(sql) for sql in set(seen)}
     assert not {first: found for first, found in faults.items() if found}
+
+
+def test_every_template_is_among_what_ran(queried):
+    """A template that no example reaches would be neither linted nor compared."""
+    _, seen = queried
+    ran = " ".join("\n".join(seen).split())
+    silent = [
+        path.name
+        for path in sorted(Path(features.__file__).parent.glob("*.sql"))
+        if not any(text in ran for text in _plain_texts(path.read_text(encoding="utf-8")))
+    ]
+    assert not silent
+
+
+def _plain_texts(template):
+    """The long stretches of a template that stand in its SQL as they are."""
+    parts = re.split(r"{%.*?%}|{{.*?}}|--[^\n]*", template, flags=re.DOTALL)
+    texts = [" ".join(part.split()) for part in parts]
+    return [text for text in texts if len(text) > 12]
+
+
+class Listening(Embedded):
+    """Remembers what it is asked, and proves no keys, as Spark proves none."""
+
+    def __init__(self):
+        self.asked = []
+        super().__init__()
+
+    def rows(self, sql):
+        self.asked.append(sql)
+        return super().rows(sql)
+
+    def repeated(self, query, columns, untidy):
+        return ""
+
+
+def test_the_checks_pass_the_lint(small_company):
+    """Of every table of the contract, all of it given as text, so that all is converted."""
+    pytest.importorskip("sqlglot", reason="needs the extra spark")
+    engine, admitted = Listening(), {}
+    rules = Rules(zone="Europe/Berlin", unit="month", data_cutoff=date(2026, 1, 1))
+    for name in INPUT_TABLES:
+        frame = small_company.tables[name].head(40).astype("string")
+        engine.adopt(f"raw.{name}", pa.Table.from_pandas(frame, preserve_index=False))
+        source = TableSource(table=name, format="parquet")
+        engine.asked.clear()
+        found = examine(engine, source, f"raw.{name}", admitted, rules)
+        queries = [sql for sql in engine.asked if not sql.startswith("describe")]
+        queries += [sql for sql in (found.good, found.bad) if sql]
+        assert len(queries) > 1
+        assert {fault for sql in queries for fault in lint(sql)} == set()
+        found.as_table(engine)
+        admitted[name] = found.admitted
+    engine.close()
 
 
 @pytest.mark.spark
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("cutoff", [None, date(2024, 2, 29)])
-def test_spark_agrees(tables, spark, tmp_path, cutoff):
+def test_spark_agrees(tables, spark, tmp_path):
+    """At the last cutoff; at an earlier one see ``test_no_leak.py``."""
     there = on_engine(spark, tables, tmp_path)
-    here = tables
-    if cutoff:
-        here, there = here.as_of(cutoff), there.as_of(cutoff)
     differ = {}
     for name, feature in every_feature().items():
         try:
-            assert_same(outcome(feature, here), outcome(feature, there), rtol=1e-12)
+            assert_engines_agree(heard(feature, tables), heard(feature, there))
         except AssertionError as error:
             differ[name] = str(error).splitlines()[:6]
     assert not differ
@@ -199,6 +242,78 @@ def test_the_checks_find_the_same_in_spark(tmp_path, spark, monkeypatch):
     for ours, theirs in zip(rows["duckdb"], rows["spark"], strict=True):
         pd.testing.assert_frame_equal(ours, theirs)
     assert list((tmp_path / "data/set_aside/orders").glob("*.parquet"))
+
+
+CONVERTED = """
+[project]
+name = "Shop"
+currency = "EUR"
+zone = "Europe/Berlin"
+unit = "week"
+observed_from = 2020-01-01
+data_cutoff = 2025-01-01
+[engine]
+name = "{engine}"
+[tables.customers]
+path = "customers.parquet"
+date_format = "%d.%m.%Y"
+[tables.orders]
+path = "orders.parquet"
+decimal = ","
+[tables.orders.values.product]
+"电话" = "phone"
+[tables.wallet]
+path = "wallet.parquet"
+[tables.quotes]
+path = "quotes.parquet"
+"""
+
+
+@pytest.mark.spark
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_values_are_converted_the_same_in_spark(tmp_path, spark):
+    """Dates of another format, decimal commas, yes and no, ids as numbers, weeks from dates."""
+    wednesdays = pd.to_datetime(["2020-12-30", "2021-01-06", "2023-01-04", "2024-12-25"]).date
+    sources = {
+        "customers": {
+            "customer_id": [1.0, 2.0, 3.0, 4.5, 5.0],
+            "acquired_on": ["1.2.2020", "01.02.2020", "29.02.2021", "2020-02-01", "31.12.2020"],
+        },
+        "orders": {
+            "order_id": list("abcde"),
+            "customer_id": ["1", "2", " 1 ", "5", ""],
+            "ordered_on": ["2021-03-28T01:30:00+00:00", "20210401", "2021-04-01 10:00", "x", None],
+            "amount": ["1.234,565", "7", "0,005", "3,1", "-2,5"],
+            "product": ["电话", " web ", "", None, "web"],
+        },
+        "wallet": {
+            "customer_id": ["1", "1", "2", "5"],
+            "period": wednesdays,
+            "own_spend": [1.005, 2.675, 1e300, 0.1],
+            "category_spend": [2.0, 3.0, 4.0, 0.1],
+        },
+        "quotes": {
+            "customer_id": ["1", "2", "5"],
+            "quoted_on": pd.to_datetime(["2021-01-01", "2021-01-02", "2021-01-03"]),
+            "our_price": [10.0, 11.0, 12.0],
+            "best_rival_price": [9.0, None, float("nan")],
+            "won": ["Yes", "f", "perhaps"],
+        },
+    }
+    for name, columns in sources.items():
+        pd.DataFrame(columns).to_parquet(tmp_path / f"{name}.parquet")
+    found = {}
+    for name in ("duckdb", "spark"):
+        (tmp_path / "retention.toml").write_text(CONVERTED.format(engine=name), encoding="utf-8")
+        got = read_tables(Project.load(tmp_path))
+        rules = {(f.table, f.rule, f.rows, f.ids[:1]) for f in got.check.faults}
+        found[name] = rules, {t: got.query(f"select * from {t} order by 1, 2") for t in got.names}
+    assert found["duckdb"][0] == found["spark"][0]
+    assert {rule for _, rule, *_ in found["spark"][0]} > {"acquired_on_is_date", "won_is_boolean"}
+    assert found["spark"][1].keys() == {"customers", "orders", "wallet", "quotes"}
+    for name, rows in found["duckdb"][1].items():
+        pd.testing.assert_frame_equal(rows, found["spark"][1][name], check_exact=True)
+    assert "2020-W53" in set(found["spark"][1]["wallet"]["period"])
 
 
 @pytest.mark.spark

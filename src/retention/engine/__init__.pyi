@@ -4,9 +4,9 @@ from .admission import examine as examine
 from .checks import CheckReport as CheckReport
 from .checks import Fault as Fault
 from .checks import TableCheck as TableCheck
-from .dialect import lint as lint
 from .dialect import translate as translate
 from .embedded import Embedded as Embedded
+from .lint import lint as lint
 from .spark import Spark as Spark
 from .store import Store as Store
 from .store import digest_of as digest_of

@@ -30,11 +30,14 @@ _PERIODS = {
     "week": "[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])",
     "day": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
 }
+_THURSDAY = "({x} + 3 - cast(datediff('day', DATE '0001-01-01', {x}) % 7 as integer))"
 _LABELS = {
     "year": "strftime({x}, '%Y')",
     "quarter": "strftime({x}, '%Y') || '-Q' || cast(quarter({x}) as varchar)",
     "month": "strftime({x}, '%Y-%m')",
-    "week": "strftime({x}, '%G-W%V')",
+    # the week of its Thursday; 1 January of the year 1 was a Monday
+    "week": "strftime({thursday}, '%Y') || '-W' || substr(cast(101 + datediff('day',"
+    " make_date(year({thursday}), 1, 1), {thursday}) // 7 as varchar), 2)",
     "day": "strftime({x}, '%Y-%m-%d')",
 }
 
@@ -249,7 +252,8 @@ def _date(raw: str, kind: str, source: TableSource, zone: str) -> str:
 def _period(raw: str, kind: str, zone: str, unit: Unit) -> str:
     if kind == "DATE" or kind.startswith(("TIMESTAMP", "DATETIME")):
         day = _date(raw, kind, TableSource(table="", format=""), zone)
-        return "(" + _LABELS[unit].format(x=day) + ")"
+        label = _LABELS[unit].format(x=day, thursday=_THURSDAY.format(x=day))
+        return f"({label})"
     text = raw if kind == "VARCHAR" else f"cast({raw} as varchar)"
     return f"(case when {period_end(text)} is not null then {text} end)"
 

@@ -54,7 +54,9 @@ def build_choices(tables: Tables, *, attributes: Sequence[str] | None = None) ->
 
 
 def _is_number(tables: Tables, column: str) -> bool:
-    frame = tables.query("select {{ c | ident }} as value from choices limit 100", c=column)
+    frame = tables.query(
+        "select {{ c | ident }} as value from choices order by value limit 100", c=column
+    )
     values = frame["value"]
     return bool(pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values))
 

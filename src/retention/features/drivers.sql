@@ -5,7 +5,8 @@
     select p.customer_id, p.spell, p.tenure, arg_max(x.value, x.day) as value
     from {{ rows }} as p
     inner join (
-        select customer_id, {{ d.day | ident }} as day, sum({{ d.value_sql }}) / count(*) as value
+        select customer_id, {{ d.day | ident }} as day,
+            cast(sum({{ d.value_sql }}) as double) / count(*) as value
         from {{ d.table | ident }}
         where ({{ d.value_sql }}) is not null{% if d.where %} and ({{ d.where }}){% endif +%}
         group by customer_id, {{ d.day | ident }}
@@ -34,7 +35,8 @@
 {% if terms %}
 -- the contract that was running: its price against the mean of its product, and its renewal
 , prices as (
-    select product, sum(price) / count(*) as price from contracts where price > 0 group by product
+    select product, cast(sum(price) as double) / count(*) as price
+    from contracts where price > 0 group by product
 )
 , running as (
     select
@@ -43,7 +45,7 @@
         max({{ window.whole_units_sql("x.started_on", "p.begins") }}) as contract_age,
         max(x.renewal_term) as renewal_term,
         max(case when x.price > 0 and m.price > 0
-            then round(ln(cast(x.price as double) / cast(m.price as double)) * 10) end) as price_gap,
+            then round(ln(cast(x.price as double) / m.price) * 10) end) as price_gap,
         max(case when x.renewal_term > 0
             and ({{ window.whole_units_sql("x.started_on", "p.begins") }} + 1) % x.renewal_term = 0
             then 1 else 0 end) as renewal_due

@@ -20,7 +20,7 @@ select
     p.customer_id
     {%- for name in columns_out %}, p.{{ name | ident }}{% endfor %},
     count(*) as periods,
-    sum(p.until - p.begins) as days,
+    sum(datediff('day', p.begins, p.until)) as days,
     coalesce(sum(b.orders), 0) as orders,
     cast(coalesce(sum(b.spend), 0) as double) as spend
 from dated as p

@@ -1,9 +1,10 @@
+{% set share = "cast(" ~ (margin_share | literal) ~ " as decimal(7, 6))" %}
 -- sums and squares of profit in stretches of {{ days }} days, counted back from {{ window.cutoff }}
 with entries as (
 {% if columns('orders') %}
   select customer_id, ordered_on as day, amount as revenue,
     coalesce(service_cost, 0) as cost,
-    case when margin is null then cast(amount * {{ margin_share | literal }} as decimal(18, 2))
+    case when margin is null then cast(amount * {{ share }} as decimal(18, 2))
       else margin end as margin
   from orders
   where ordered_on >= {{ start | literal }}

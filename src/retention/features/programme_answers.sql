@@ -1,17 +1,4 @@
 -- One row a place and period: how many answers about satisfaction were given, and their sum.
-with periods as (
-{% for number, first_day, next_day in periods %}
-  select {{ number }} as period, {{ first_day | literal }} as first_day,
-    {{ next_day | literal }} as next_day {{ "union all" if not loop.last }}
-{% endfor %}
-)
-, adopted as (
-  select k.{{ by | ident }} as place, min(e.enrolled_on) as adopted_on
-  from enrolments e
-  inner join customers k on k.customer_id = e.customer_id
-  where e.programme = {{ programme | literal }}
-  group by k.{{ by | ident }}
-)
 select
   k.{{ by | ident }} as unit,
   p.period,

@@ -1,6 +1,6 @@
 -- One row a customer and period: whether the contract still ran at its end, and the money earned
 -- in it. The customers are those whose contract ran on {{ start }}, followed whether they stay or go.
-with cohort as (
+, cohort as (
   select
     c.customer_id,
     max(coalesce(c.ended_on, {{ window.cutoff | literal }})) as until
@@ -8,19 +8,6 @@ with cohort as (
   where c.started_on <= {{ start | literal }}
     and coalesce(c.ended_on, {{ window.cutoff | literal }}) > {{ start | literal }}
   group by c.customer_id
-)
-, periods as (
-{% for number, first_day, next_day in periods %}
-  select {{ number }} as period, {{ first_day | literal }} as first_day,
-    {{ next_day | literal }} as next_day {{ "union all" if not loop.last }}
-{% endfor %}
-)
-, adopted as (
-  select k.{{ by | ident }} as place, min(e.enrolled_on) as adopted_on
-  from enrolments e
-  inner join customers k on k.customer_id = e.customer_id
-  where e.programme = {{ programme | literal }}
-  group by k.{{ by | ident }}
 )
 {% if columns('orders') %}
 , trade as (

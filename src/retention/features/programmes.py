@@ -352,7 +352,7 @@ def build_rollout_panel(
         raise ParameterError(f"customers have no column {by!r}")
     periods = _around(around or _first_enrolment(tables, programme), months, before, after, tables)
     frame = tables.query(
-        template(_PACKAGE, "programme_rollout.sql"),
+        _placed("programme_rollout.sql"),
         programme=programme,
         by=by,
         start=periods[0][1],
@@ -392,7 +392,7 @@ def build_rollout_answers(
         return pd.DataFrame(columns=["unit", "period", "adopted", "answers", "outcome"])
     periods = _around(_first_enrolment(tables, programme), months, before, None, tables)
     frame = tables.query(
-        template(_PACKAGE, "programme_answers.sql"), programme=programme, by=by, periods=periods,
+        _placed("programme_answers.sql"), programme=programme, by=by, periods=periods,
         csat_items=items, eligible=_eligible(tables, programme),
     )  # fmt: skip
     frame["adopted"] = _first_treated(frame.pop("adopted_on"), periods)
@@ -403,6 +403,11 @@ def build_rollout_answers(
     frame = frame[whole].reset_index(drop=True)
     frame.attrs["window"] = tables.window
     return frame
+
+
+def _placed(name: str) -> str:
+    """Return a template over the periods of a panel and the day each place had its turn."""
+    return template(_PACKAGE, "programme_places.sql") + template(_PACKAGE, name)
 
 
 def _first_enrolment(tables: Tables, programme: str) -> date:

@@ -25,7 +25,7 @@ select
     quoted_on,
     our_price,
     best_rival_price,
-    our_price / nullif(best_rival_price, 0) - 1 as gap,
+    cast(our_price as double) / nullif(best_rival_price, 0) - 1 as gap,
     incumbent,
     won
 from marked

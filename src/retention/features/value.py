@@ -43,7 +43,7 @@ def build_value(
         Length of the stretch where no `start` is given.
     margin_share : float
         Share of revenue that is margin wherever the tables do not hold a margin: contract prices,
-        and orders without one. 1 counts revenue in full.
+        and orders without one; six decimals count. 1 counts revenue in full.
     complaint_cost : float
         What handling one complaint costs, in money.
 

@@ -1,3 +1,4 @@
+{% set share = "cast(" ~ (margin_share | literal) ~ " as decimal(7, 6))" %}
 -- what each customer brought and cost from {{ start }} up to, not including, {{ window.cutoff }}
 with
 {% if columns('orders') %}
@@ -5,7 +6,7 @@ of_orders as (
   select
     customer_id,
     sum(amount) as order_revenue,
-    sum(case when margin is null then cast(amount * {{ margin_share | literal }} as decimal(18, 2))
+    sum(case when margin is null then cast(amount * {{ share }} as decimal(18, 2))
         else margin end) as order_margin,
     sum(coalesce(service_cost, 0)) as service_cost,
     sum(coalesce(discount, 0)) as discount,
@@ -32,7 +33,7 @@ of_contracts as (
   select
     customer_id,
     sum(price * months) as contract_revenue,
-    sum(cast(price * months * {{ margin_share | literal }} as decimal(18, 2))) as contract_margin,
+    sum(cast(price * months * {{ share }} as decimal(18, 2))) as contract_margin,
     sum(months) as contract_months
   from billed
   group by customer_id
