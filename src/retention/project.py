@@ -50,6 +50,7 @@ _REPORT_KEYS = (
     "jobs",
     "only",
     "max_size_mb",
+    "max_register_mb",
 )
 _ITEM_KEYS = ("construct", "dimension", "low", "high", "reverse", "label")
 _PROGRAMME_KEYS = ("goal", "goal_money", "cost", "eligible")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from retention.errors import InterruptedRunError, TimeLimitError
+from retention.errors import InterruptedRunError, KernelDiedError, ProjectError, TimeLimitError
 from retention.reports.articles import read_article
 from retention.reports.execution import Job, execute_all
 from retention.reports.kernels import Kernels, _environment
@@ -181,6 +181,41 @@ def test_a_forked_kernel_is_as_clean_as_a_fresh_one(run, tmp_path, forking):
         seen.append(json.loads((tmp_path / "state.json").read_text()))
     assert seen[0] == seen[1]  # nothing leaks from one into the next
     assert seen[0] == seen[2]
+
+
+def test_a_function_is_called_in_a_fork_and_its_end_is_told(forking, tmp_path):
+    if not can_fork():
+        pytest.skip("this system does not fork soundly")
+
+    def call(function, check=lambda: None, **arguments):
+        return forking.parent.call(function, arguments, tmp_path, check)
+
+    result, peak = call("os:getcwd")
+    assert result == str(tmp_path)
+    assert peak > 10e6
+    asked = {"label": "2026-10", "first_month": 1, "report": ".", "made_with": {"en": ""}}
+    with pytest.raises(ProjectError, match=r"retention\.toml") as caught:
+        call("retention.reports.register:register_of", root=str(tmp_path / "nowhere"), **asked)
+    assert "Traceback" in caught.value.__notes__[0]
+    with pytest.raises(RuntimeError, match="TypeError: "):
+        call("os:getcwd", unknown=1)
+    with pytest.raises(KernelDiedError, match="want of memory"):
+        call("os:_exit", status=9)
+
+
+def test_a_call_that_has_to_end_leaves_no_process(forking, tmp_path):
+    if not can_fork():
+        pytest.skip("this system does not fork soundly")
+    children = Path(
+        f"/proc/{forking.parent.process.pid}/task/{forking.parent.process.pid}/children"
+    )
+
+    def stop():
+        raise InterruptedRunError(15)
+
+    with pytest.raises(InterruptedRunError):
+        forking.parent.call("subprocess:run", {"args": ["sleep", "60"]}, tmp_path, stop)
+    assert not children.read_text().strip()
 
 
 def test_without_its_parent_a_kernel_is_started_afresh(run, write_notebook, tmp_path):

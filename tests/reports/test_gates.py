@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from retention.errors import ProjectError
 from retention.reports.articles import Article
 from retention.reports.collection import AnswerRecord, Collected
-from retention.reports.gates import check_numbers, check_pages, check_personal, find_personal
+from retention.reports.gates import (
+    check_numbers,
+    check_pages,
+    check_personal,
+    find_personal,
+    size_limit,
+)
 
 POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'">'
 
@@ -62,6 +69,14 @@ def test_policy_words_and_weight_are_wanted():
     assert found["nothing remote or active"] == ("a.html: no content security policy",)
     assert found["words for every picture"] == ("a.html: img without words",)
     assert "at most 10,000" in found["size"][0]
+
+
+@pytest.mark.parametrize("given", ["2", True, 0, -1, float("nan")])
+def test_a_limit_is_a_number_of_megabytes(given):
+    assert size_limit({}) == 2_000_000
+    assert size_limit({"max_register_mb": 0.5}, "max_register_mb") == 500_000
+    with pytest.raises(ProjectError, match="max_size_mb must be a number of megabytes"):
+        size_limit({"max_size_mb": given})
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from retention.analyses import customer_register
 from retention.datasets import simulate_company
 from retention.engine import Tables
-from retention.errors import ParameterError
+from retention.errors import GateError, ParameterError
 from retention.exhibits import safe_text
 from retention.reports.register import (
     customer_sheet,
@@ -26,6 +26,7 @@ from retention.reports.register import (
 )
 from retention.reports.register.sheet import visible
 from retention.reports.register.terminal import choose_customers
+from retention.wording import phrases_in
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -106,6 +107,30 @@ def test_page_asks_for_nothing_and_names_its_script(page):
 
 def test_same_register_gives_the_same_bytes(register, page):
     assert render_register(register, title="Customers: <b>Shop</b>") == page
+
+
+def test_a_page_that_would_be_too_large_holds_the_largest_customers_and_says_so(register, page):
+    weight = len(page.encode())
+    brief = render_register(register, title="Customers", max_bytes=weight - 5_000)
+    data, sheets = islands(brief)
+    assert data["data"]["count"] == 120  # shorter sheets are enough
+    assert max(map(len, sheets["events"])) <= 3
+    assert "This page holds" not in brief
+    limit = weight // 2
+    small = render_register(register, title="Customers", max_bytes=limit)
+    assert 0.8 * limit < len(small.encode()) <= limit
+    data, sheets = islands(small)
+    count = data["data"]["count"]
+    assert len(sheets["events"]) == count
+    names = [column["name"] for column in data["columns"]]
+    shown = data["data"]["values"][names.index("customer_id")]["d"]
+    ranked = register.customers.sort_values("value", ascending=False, kind="stable")
+    assert set(shown) == set(ranked.index[:count])
+    assert f"This page holds {count} of 120 customers, those of the largest value" in small
+    chinese = render_register(register, title="客户", max_bytes=limit, phrases=phrases_in("zh"))
+    assert re.search(r"本页含 120 位客户中价值最高的 \d+ 位", chinese)
+    with pytest.raises(GateError, match="hold no customer"):
+        render_register(register, title="Customers", max_bytes=1_000)
 
 
 def test_analyst_gets_a_page_in_which_no_name_was_ever_written(register):

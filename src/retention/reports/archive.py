@@ -12,6 +12,7 @@ from retention.estimates import Estimate
 from retention.exhibits import format_number, number_texts
 from retention.project import Project
 from retention.reports.comparing import METRICS, numbers
+from retention.reports.gates import check_pages, hold, size_limit
 from retention.reports.manifest import MANIFEST, read_json
 from retention.reports.periods import report_unit
 from retention.reports.pictures import sparkline
@@ -51,6 +52,11 @@ def rebuild_index(project: Project, *languages: str) -> Path:
     -------
     Path
         The page.
+
+    Raises
+    ------
+    GateError
+        If it breaks a rule of pages; the one that is there stays.
     """
     archive = Archive(project.root)
     languages = languages or ("en",)
@@ -58,6 +64,7 @@ def rebuild_index(project: Project, *languages: str) -> Path:
     languages += tuple(lang for lang in kept if lang in known_languages() and lang not in languages)
     with archive.lock("index", wait=True):  # of two runs the last to read is the last to write
         pages = {lang: _index(project, archive, lang, languages) for lang in languages[::-1]}
+        hold(check_pages(pages, size_limit(project.report)))
         for lang, html in pages.items():
             (name, page), *_ = beside({"index.html": html}, lang, languages).items()
             path = _write(archive.folder / name, page)

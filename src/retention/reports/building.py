@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from retention.errors import GateError, MissingTableError, NotEnoughDataError
 from retention.reports import comparing, gates, rendering, sharing
 from retention.reports.collection import Collected, collect
 from retention.reports.management import TREND_TABLE, management_page, trend_table
@@ -57,7 +56,7 @@ def build(run: Run, executed: Path, report: Path, *, has_register: bool | None =
         pages |= made
         texts |= others
     texts[TREND_TABLE] = trend_table(metrics, run.history)  # programs read it: in English, too
-    _hold_to_gates(run, collected, pages, texts)
+    _hold_to_gates(run, collected, pages, texts, report)
     for name, text in (pages | texts).items():
         (report / name).write_text(text, encoding="utf-8")
     for part in collected:
@@ -118,36 +117,52 @@ def _pages(
 
 
 def _write_register(run: Run, report: Path) -> bool:
-    """Write the register of customers, unless the data are too few for one."""
-    from retention.reports.register import write_register  # brings pandas and DuckDB
+    """Write the register of customers, unless the data are too few for one.
 
-    try:
-        return write_register(
-            run.project,
-            run.period,
-            report,
-            made_with={
-                lang: str(frame(_in(run, lang))["made_with"]) for lang in run.order.languages
-            },
-        )
-    except (MissingTableError, NotEnoughDataError):
-        return False
+    It takes more memory than all else the runner does. Where kernels are forked it is made in a
+    fork too, so that a backfill of years gives that memory back every month.
+    """
+    asked: dict[str, Any] = {
+        "root": str(run.project.root),
+        "label": run.period.label,
+        "first_month": run.period.first_month,
+        "report": str(report),
+        "made_with": {
+            lang: str(frame(_in(run, lang))["made_with"]) for lang in run.order.languages
+        },
+    }
+    parent = run.kernels.parent if run.kernels else None
+    if parent is None:
+        from retention.reports.register import register_of  # brings pandas and DuckDB
+
+        return register_of(**asked)
+    function = "retention.reports.register:register_of"
+    made, peak = parent.call(function, asked, run.project.root, run.check)
+    run.manifest["register"] = {"peak_memory": peak}
+    return bool(made)
 
 
 def _hold_to_gates(
-    run: Run, collected: Sequence[Collected], pages: dict[str, str], texts: dict[str, str]
+    run: Run,
+    collected: Sequence[Collected],
+    pages: dict[str, str],
+    texts: dict[str, str],
+    report: Path,
 ) -> None:
+    settings = run.project.report
+    register = {path.name: path.stat().st_size for path in sorted(report.glob("*.html"))}
     checked = (
         *gates.check_numbers(collected, run.project.minimum_n),
-        *gates.check_pages(pages, gates.size_limit(run.project.report)),
+        *gates.check_pages(pages, gates.size_limit(settings)),
+        gates.check_size(
+            register, gates.size_limit(settings, gates.REGISTER_LIMIT), "size of the register"
+        ),
         gates.check_personal(pages | texts),
     )
     run.manifest["gates"] = [
         {"name": gate.name, "passed": gate.passed, "faults": list(gate.faults)} for gate in checked
     ]
-    faults = [f"{gate.name}: {fault}" for gate in checked for fault in gate.faults]
-    if faults:
-        raise GateError("; ".join(faults[:5]) + (f"; {len(faults) - 5} more" if faults[5:] else ""))
+    gates.hold(checked)
 
 
 def frame(run: Run) -> dict[str, Any]:

@@ -7,11 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retention.errors import RetentionError
+from retention.errors import GateError, ProjectError, RetentionError
 from retention.estimates import Estimate
 from retention.reports.collection import Collected
 
-__all__ = ["Gate", "check_numbers", "check_pages", "check_personal", "find_personal"]
+__all__ = [
+    "Gate",
+    "check_numbers",
+    "check_pages",
+    "check_personal",
+    "check_size",
+    "find_personal",
+    "hold",
+    "size_limit",
+]
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,8 @@ class Gate:
         """Whether the rule holds."""
         return not self.faults
 
+
+REGISTER_LIMIT = "max_register_mb"
 
 # pages --------------------------------------------------------------------------------------------
 
@@ -55,16 +66,21 @@ def check_pages(pages: Mapping[str, str], max_bytes: int) -> tuple[Gate, ...]:
             for tag in soup.find_all(["img", "svg"])
             if not str(tag.get("alt") or tag.get("aria-label") or "").strip()
         ]
-    heavy = [
-        f"{name}: {len(html.encode()):,} bytes, at most {max_bytes:,}"
-        for name, html in pages.items()
-        if len(html.encode()) > max_bytes
-    ]
     return (
         Gate("nothing remote or active", tuple(remote)),
         Gate("words for every picture", tuple(silent)),
-        Gate("size", tuple(heavy)),
+        check_size({name: len(html.encode()) for name, html in pages.items()}, max_bytes),
     )
+
+
+def check_size(sizes: Mapping[str, int], max_bytes: int, name: str = "size") -> Gate:
+    """Check what files weigh, in bytes by file name."""
+    heavy = (
+        f"{file}: {size:,} bytes, at most {max_bytes:,}"
+        for file, size in sizes.items()
+        if size > max_bytes
+    )
+    return Gate(name, tuple(heavy))
 
 
 def _remote_parts(soup: Any) -> Iterator[str]:
@@ -245,11 +261,28 @@ def _small(estimates: Mapping[str, Any], minimum_n: int) -> Iterable[str]:
             yield f"{name} is shown for n {record.get('n')}, fewer than {minimum_n}"
 
 
-def failed(gates: Iterable[Gate]) -> list[Gate]:
-    """Return those that did not pass."""
-    return [gate for gate in gates if not gate.passed]
+def hold(gates: Iterable[Gate]) -> None:
+    """Stop if a gate did not pass.
+
+    Raises
+    ------
+    GateError
+        With the first faults; nothing is to be published then.
+    """
+    faults = [f"{gate.name}: {fault}" for gate in gates for fault in gate.faults]
+    if faults:
+        raise GateError("; ".join(faults[:5]) + (f"; {len(faults) - 5} more" if faults[5:] else ""))
 
 
-def size_limit(settings: Mapping[str, Any]) -> int:
-    """Return what a page may weigh, in bytes: ``max_size_mb`` of the project, or 2 MB."""
-    return int(float(settings.get("max_size_mb", 2)) * 1_000_000)
+def size_limit(settings: Mapping[str, Any], key: str = "max_size_mb") -> int:
+    """Return what a page may weigh, in bytes: ``max_size_mb`` of the project, or 2 MB.
+
+    Raises
+    ------
+    ProjectError
+        If the project gives no number above 0.
+    """
+    given = settings.get(key, 2)
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < 1e6:
+        raise ProjectError(f"[report] {key} must be a number of megabytes above 0, not {given!r}")
+    return int(given * 1_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from retention.project import Project
 from retention.reports.articles import Article
 from retention.reports.comparing import History
 from retention.reports.execution import Execution
+from retention.reports.kernels import Kernels
 from retention.reports.limits import Limits
 from retention.reports.publishing import Archive
 from retention.reports.wording import Words
@@ -110,3 +112,5 @@ class Run:
     history: History
     executions: tuple[Execution, ...] = ()
     titles: dict[str, str] = field(default_factory=dict)
+    kernels: Kernels | None = None
+    check: Callable[[], None] = lambda: None  # raises if the run has to end

@@ -6,6 +6,7 @@ import errno
 import shutil
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from retention.reports import comparing, rendering
 from retention.reports.articles import Article, choose_articles, find_articles
 from retention.reports.building import build, frame
 from retention.reports.execution import Execution, Job, execute_all
+from retention.reports.gates import REGISTER_LIMIT, size_limit
 from retention.reports.kernels import Kernels
 from retention.reports.limits import Stop, stop_on_signals
 from retention.reports.manifest import (
@@ -93,9 +95,10 @@ def run_report(
         published = read_json(archive.published(period) / MANIFEST)
         if not order.force and _is_up_to_date(run, published):
             return Outcome(period=period, status="up to date", page=_page(archive, period))
+        own = nullcontext(kernels) if kernels else Kernels()
         try:
-            with archive.stage(period) as staging:
-                return _make(run, staging, stop, published, told or (lambda seen: None), kernels)
+            with archive.stage(period) as staging, own as run.kernels:
+                return _make(run, staging, stop, published, told or (lambda seen: None))
         except OSError as error:
             raise _disk_trouble(error) from error
 
@@ -132,6 +135,8 @@ def _prepare(project: Project, period: Period, order: Order, archive: Archive) -
     articles = choose_articles(find_articles(project.root), only)
     words, *_ = [words_in(lang, project.root) for lang in order.languages]
     _check_fonts(order)
+    for key in ("max_size_mb", REGISTER_LIMIT):
+        size_limit(project.report, key)
     written = written_parameters(order.parameters, {a.name: a.parameters for a in articles})
     measured = {str(said["construct"]) for said in project.items.values()}
     lacking = {a.name: ", ".join(a.lacks(project.tables, measured)) for a in articles}
@@ -231,8 +236,8 @@ def _make(
     stop: Stop,
     published: Mapping[str, Any] | None,
     told: Told,
-    kernels: Kernels | None,
 ) -> Outcome:
+    run.check = stop.check
     executed = staging / "executed"
     executed.mkdir()
     try:
@@ -246,7 +251,7 @@ def _make(
                 run.order.limits.jobs,
                 told,
             ),
-            kernels=kernels,
+            kernels=run.kernels,
         )
         _raise_worst(run)
         report = staging / "report"

@@ -16,13 +16,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from select import select
 from threading import Lock
+from time import sleep
 from typing import Any
 
-from retention.errors import NotebookError
+from retention import errors
+from retention.errors import KernelDiedError, NotebookError, RetentionError
 
 __all__ = ["ForkedKernel", "WarmParent", "can_fork", "imports_of"]
 
@@ -31,6 +34,7 @@ _ALWAYS = (
     ("matplotlib.backends.backend_agg", ()),
     ("scipy.stats", ()),
     ("scipy.optimize", ()),
+    ("retention.reports.register", ("write_register",)),
 )
 
 
@@ -134,6 +138,64 @@ class WarmParent:
             answer = self._ask({"fork": {"arguments": arguments, "env": env, "cwd": cwd}})
         return ForkedKernel(self, int(answer["pid"]))
 
+    def call(
+        self, function: str, arguments: Mapping[str, Any], cwd: Path, check: Callable[[], None]
+    ) -> tuple[Any, int | None]:
+        """Call a function in a fork: what it has taken of memory is given back when it returns.
+
+        Parameters
+        ----------
+        function : str
+            ``module:name``.
+        arguments : mapping
+            What it takes, in the types of JSON.
+        cwd : Path
+            Where it runs.
+        check : callable
+            Called while it runs; raises if it has to end.
+
+        Returns
+        -------
+        result : object
+            What it returned, in the types of JSON.
+        peak_memory : int or None
+            Most bytes it used.
+
+        Raises
+        ------
+        RetentionError
+            What it raised.
+        KernelDiedError
+            If it ended by itself, often for want of memory.
+        """
+        with tempfile.TemporaryDirectory(prefix="retention-") as folder:
+            result = Path(folder) / "result.json"
+            asked = {"function": function, "arguments": dict(arguments), "result": str(result)}
+            with self.lock:
+                pid = int(self._ask({"call": asked | {"cwd": str(cwd)}})["pid"])
+            code = self._wait(ForkedKernel(self, pid), check)
+            if code or not result.exists():
+                raise KernelDiedError(f"{function} ended by itself, often for want of memory")
+            told = json.loads(result.read_text(encoding="utf-8"))
+        if "error" in told:
+            raise _error(*told["error"])
+        return told["result"], told["peak_memory"]
+
+    @staticmethod
+    def _wait(child: ForkedKernel, check: Callable[[], None]) -> int:
+        try:
+            while (code := child.poll()) is None:
+                check()
+                sleep(0.05)
+        except BaseException:
+            for kill in (os.kill, os.killpg):  # it may not lead its group yet
+                with contextlib.suppress(OSError):
+                    kill(child.pid, 9)
+            while child.poll() is None:
+                sleep(0.02)
+            raise
+        return code
+
     def code_of(self, kernel: int) -> int | None:
         """Return the exit code of a kernel; None while it runs."""
         with self.lock:
@@ -159,6 +221,17 @@ class WarmParent:
             process.kill()
             process.wait()
         process.stdout.close()
+
+
+def _error(name: str, message: str, lines: str) -> Exception:
+    """Return an error as another process raised it."""
+    kind = getattr(errors, name, None)
+    error: Exception = RuntimeError(f"{name}: {message}")
+    if isinstance(kind, type) and issubclass(kind, RetentionError):
+        error = kind.__new__(kind)
+        error.args = (message,)
+    error.add_note(lines)
+    return error
 
 
 class ForkedKernel:

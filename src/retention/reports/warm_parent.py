@@ -1,5 +1,7 @@
 """A process that has imported what notebooks import, and forks a kernel whenever it is asked.
 
+It also forks for a function whose memory is to be given back as soon as it has returned.
+
 `retention.reports.warm_kernels` runs it and talks to it by one line of JSON a message: requests on
 its standard input, answers on its standard output. It holds no data, no socket and no thread, so
 that a fork is as clean as a fresh kernel. When its input ends, it ends its kernels and itself:
@@ -14,7 +16,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -44,6 +48,10 @@ def main() -> None:
                 kernel = _fork(requests, answers, **request["fork"])
                 kernels.add(kernel)
                 _answer(answers, {"pid": kernel})
+            elif "call" in request:
+                child = _call(requests, answers, **request["call"])
+                kernels.add(child)
+                _answer(answers, {"pid": child})
             else:
                 _answer(answers, {"code": _ended(request["ended"], kernels)})
     finally:
@@ -98,23 +106,57 @@ def _ended(kernel: int, kernels: set[int]) -> int | None:
 
 def _fork(requests: Any, answers: Any, arguments: list[str], env: dict[str, str], cwd: str) -> int:
     """Fork a kernel. Returns its process id; the fork itself never returns."""
-    parent = os.getpid()
-    kernel = os.fork()
-    if kernel:
-        return kernel
+    return _child(requests, answers, cwd, partial(_be_kernel, os.getpid(), arguments, env))
+
+
+def _be_kernel(parent: int, arguments: list[str], env: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    from ipykernel.kernelapp import launch_new_instance
+
+    sys.argv = [_LAUNCHER, *arguments, f"--IPKernelApp.parent_handle={parent}"]
+    launch_new_instance()
+
+
+def _call(
+    requests: Any, answers: Any, function: str, arguments: dict[str, Any], result: str, cwd: str
+) -> int:
+    """Fork a process that calls ``module:function``. Returns its id; the fork never returns."""
+    return _child(requests, answers, cwd, partial(_write_result, function, arguments, Path(result)))
+
+
+def _write_result(function: str, arguments: dict[str, Any], result: Path) -> None:
+    """Call a function, and write what it returned, or how it failed, as JSON."""
+    module, _, name = function.partition(":")
+    try:
+        told = {"result": getattr(import_module(module), name)(**arguments)}
+    except Exception as error:
+        lines = "".join(traceback.format_exception(error))
+        told = {"error": [type(error).__name__, str(error), lines]}
+    result.write_text(json.dumps(told | {"peak_memory": _peak_memory()}), encoding="utf-8")
+
+
+def _peak_memory() -> int | None:
+    """Return the most memory this process has used, in bytes, where the system tells."""
+    with contextlib.suppress(OSError, StopIteration):
+        rows = Path("/proc/self/status").read_text().splitlines()
+        return int(next(row for row in rows if row.startswith("VmHWM")).split()[1]) * 1024
+    return None
+
+
+def _child(requests: Any, answers: Any, cwd: str, work: Callable[[], None]) -> int:
+    """Fork a process that does some work. Returns its id; the fork itself never returns."""
+    child = os.fork()
+    if child:
+        return child
     code = 1
     try:
         os.setsid()  # it leads its own group, and ends with whatever it starts
         for channel in (requests, answers):
             os.close(channel.fileno())
         os.chdir(cwd)
-        os.environ.clear()
-        os.environ.update(env)
         _reseed()
-        from ipykernel.kernelapp import launch_new_instance
-
-        sys.argv = [_LAUNCHER, *arguments, f"--IPKernelApp.parent_handle={parent}"]
-        launch_new_instance()
+        work()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1

@@ -5,6 +5,7 @@ from .commands import question_lines as question_lines
 from .page import render_register as render_register
 from .published import has_register as has_register
 from .published import read_register as read_register
+from .published import register_of as register_of
 from .published import write_register as write_register
 from .sheet import customer_sheet as customer_sheet
 from .spreadsheet import register_csv as register_csv

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.resources import files
 from typing import Any
@@ -27,7 +28,7 @@ __all__ = ["render_register"]
 
 _FOLDER = files("retention.reports.register")
 _DIGITS = {"money": 2, "share": 4, "number": 3}
-_LARGE = 10_000  # beyond it a sheet holds a year of months and three events
+_LARGE = 10_000  # beyond it sheets are brief
 
 
 def render_register(
@@ -37,8 +38,12 @@ def render_register(
     made_with: str = "",
     role: str = "manager",
     phrases: Phrases | None = None,
+    max_bytes: int | None = None,
 ) -> str:
     """Return the page of a register.
+
+    A page that would weigh too much has shorter sheets; if that is not enough, it holds the
+    customers of the largest value and says so: all of them are in the table beside it.
 
     Parameters
     ----------
@@ -52,6 +57,8 @@ def render_register(
         ``manager`` sees everything; ``analyst`` a page in which names were never written.
     phrases : Phrases, optional
         The language of the page; English if left out.
+    max_bytes : int, optional
+        What the page may weigh; as much as it comes to if left out.
 
     Returns
     -------
@@ -67,24 +74,76 @@ def render_register(
     """
     from .published import for_role
 
-    seen, phrases = for_role(register, role), phrases or phrases_in("en")
-    script = _text("page.js")
+    whole, phrases = for_role(register, role), phrases or phrases_in("en")
+    part = _Part(whole, brief=len(whole.customers) > _LARGE)
+    frame = {"title": title, "footer": made_with}
+    page = _page(whole, part, frame, phrases)
+    while max_bytes is not None and (size := len(page.encode("utf-8"))) > max_bytes:
+        part = part.smaller(max_bytes, size)
+        page = _page(whole, part, frame, phrases)
+    return page
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What of a register is on the page; `limit` in bytes if it is not all."""
+
+    register: CustomerRegister
+    brief: bool  # sheets with a year of months and three events
+    limit: int = 0
+
+    def smaller(self, max_bytes: int, size: int) -> _Part:
+        """Return a part that is likely to fit, if the present one made a page of `size` bytes.
+
+        Raises
+        ------
+        GateError
+            If not even one customer would.
+        """
+        if not self.brief:
+            return replace(self, brief=True)
+        customers = self.register.customers
+        room = int(0.98 * len(customers) * max_bytes / size)
+        if room < 1:
+            raise GateError(f"customers.html: {max_bytes:,} bytes hold no customer")
+        ranked = customers
+        if "value" in customers:
+            ranked = customers.sort_values("value", ascending=False, kind="stable")
+        kept = customers.index.isin(ranked.index[:room])
+        return _Part(replace(self.register, customers=customers[kept]), self.brief, max_bytes)
+
+
+def _page(whole: CustomerRegister, part: _Part, frame: dict[str, str], phrases: Phrases) -> str:
+    seen, script = part.register, _text("page.js")
+    cautions = [*_left_out(whole, part), *_cautions(whole)]
     page = _environment().get_template("page.html").render(
         lang="zh-CN" if phrases.lang == "zh" else phrases.lang,
         say=partial(_say, phrases),
-        title=title,
         css=_text("page.css").rstrip(),
         script=script,
         script_hash=_hash(script),
-        facts=phrases(_facts(seen)),
-        cautions=[phrases(text) for text in _cautions(seen)],
+        facts=phrases(_facts(whole)),
+        cautions=[phrases(text) for text in cautions],
         count=f"{len(seen.customers):,}",
         data=_json(_data(seen, phrases) | _texts(script, phrases)),
-        sheets=_json(_sheets(seen, phrases)),
-        footer=made_with,
+        sheets=_json(_sheets(seen, phrases, brief=part.brief)),
+        **frame,
     )  # fmt: skip
     _check(page, script)
     return str(page)
+
+
+def _left_out(whole: CustomerRegister, part: _Part) -> list[str]:
+    """Say which customers are not on the page, and where all of them are."""
+    shown, count = len(part.register.customers), len(whole.customers)
+    if shown == count:
+        return []
+    which = "those of the largest value" if "value" in whole.customers else "the first by key"
+    return [
+        f"This page holds {shown:,} of {count:,} customers, {which}: more would not fit into "
+        f"{part.limit / 1e6:g} MB. All of them are in customers.csv, and the command retention "
+        "customers answers for all of them."
+    ]
 
 
 @cache
@@ -235,10 +294,10 @@ def _number(x: float) -> float | int | None:
     return int(x) if x == int(x) else x
 
 
-def _sheets(register: CustomerRegister, phrases: Phrases) -> dict[str, Any]:
+def _sheets(register: CustomerRegister, phrases: Phrases, *, brief: bool) -> dict[str, Any]:
     """Return what only a customer's sheet shows; the page reads it when the first is opened."""
-    index, large = register.customers.index, len(register.customers) > _LARGE
-    months = register.months.iloc[:, -12:] if large else register.months
+    index = register.customers.index
+    months = register.months.iloc[:, -12:] if brief else register.months
     revenue: list[list[int]] = []
     if months.shape[1]:
         rows = months.reindex(index).to_numpy(dtype=float)
@@ -248,7 +307,7 @@ def _sheets(register: CustomerRegister, phrases: Phrases) -> dict[str, Any]:
     return {
         "months": [str(month) for month in months],
         "revenue": revenue,
-        "events": _events(register, 3 if large else 6, phrases),
+        "events": _events(register, 3 if brief else 6, phrases),
     }
 
 

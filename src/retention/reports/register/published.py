@@ -9,8 +9,9 @@ from typing import Any
 
 from retention.analyses import CustomerRegister, customer_register, register_joins
 from retention.datasets import read_tables
-from retention.errors import ParameterError
+from retention.errors import MissingTableError, NotEnoughDataError, ParameterError
 from retention.project import ROLES, Project
+from retention.reports.gates import REGISTER_LIMIT, size_limit
 from retention.reports.translating import named_for
 from retention.reports.wording import Words, words_in
 from retention.window import Period
@@ -18,7 +19,7 @@ from retention.window import Period
 from .page import render_register
 from .spreadsheet import register_csv
 
-__all__ = ["for_role", "has_register", "read_register", "write_register"]
+__all__ = ["for_role", "has_register", "read_register", "register_of", "write_register"]
 
 PAGE = "customers.html"
 TABLE = "customers.csv"
@@ -132,9 +133,24 @@ def write_register(
             made_with=last_line,
             role=role,
             phrases=words.phrases,
+            max_bytes=size_limit(project.report, REGISTER_LIMIT),
         )
         name = named_for(PAGE, lang, next(iter(languages)))
         (folder / name).write_text(page, encoding="utf-8")
     table = register_csv(for_role(register, role))
     (folder / TABLE).write_text(table, encoding="utf-8", newline="")
     return True
+
+
+def register_of(
+    root: str, label: str, first_month: int, report: str, made_with: Mapping[str, str]
+) -> bool:
+    """Write the register of a project's period into a report, unless the data are too few.
+
+    As `write_register`, in types that go from one process to another.
+    """
+    project, period = Project.load(Path(root)), Period.parse(label, first_month)
+    try:
+        return write_register(project, period, Path(report), made_with=made_with)
+    except (MissingTableError, NotEnoughDataError):
+        return False
