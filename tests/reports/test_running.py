@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from retention.errors import DataError, NotebookError, ParameterError, ProjectError, TemporaryError
+from retention.errors import (
+    DataError,
+    GateError,
+    NotebookError,
+    ParameterError,
+    ProjectError,
+    TemporaryError,
+)
 from retention.project import Project
 from retention.reports import Archive, Order, rebuild_index, run_report
 from retention.reports.publishing import _exchange
@@ -226,6 +233,9 @@ def test_what_can_be_refused_is_refused_before_a_kernel_starts(
         run(project_dir, only=("churn",))
     with pytest.raises(ParameterError, match="language 'xx'"):
         run(project_dir, lang="xx")
+    monkeypatch.setattr("retention.exhibits.chinese_font", lambda: "")
+    with pytest.raises(GateError, match="fonts-noto-cjk"):
+        run(project_dir, lang="zh")
     for text in ("a=1;b=7", "period=2026-09", "stayed.project_dir=/"):
         with pytest.raises(ParameterError, match=r"no parameter 'a'|decided by the run"):
             run(project_dir, parameters=(text,))

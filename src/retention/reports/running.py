@@ -170,7 +170,7 @@ def _check_fonts(order: Order) -> None:
     from retention.exhibits import chinese_font  # brings Matplotlib
 
     if not chinese_font():
-        raise ParameterError(
+        raise GateError(
             "no font with Chinese characters was found; install one (Debian: fonts-noto-cjk, "
             "Windows and macOS bring one) or retention-research[zh]"
         )
