@@ -84,6 +84,12 @@ def test_chinese_numbers_intervals_and_dates(english, chinese):
     assert phrases_in("zh")(english) == chinese
 
 
+def test_a_day_in_a_sentence_does_not_change_the_same_day_in_a_cell():
+    sentence = "400 customers as known at the end of 2026-05-31; money in EUR."
+    assert "2026年5月31日" in phrases_in("zh")(sentence)
+    assert phrases_in("zh")("2026-05-31") == "2026-05-31"
+
+
 def test_words_that_are_left_are_named_and_names_are_not():
     assert foreign_words("按 NPS 分组 of `customer_id` C00123 $x$") == ["of"]
     assert foreign_words("Kaplan-Meier 估计", frozenset({"Kaplan", "Meier"})) == []

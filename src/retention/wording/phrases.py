@@ -152,7 +152,7 @@ class Phrases:
         self.known = self._known(keep)
         self.templates = sorted(templates, key=lambda t: (-t.weight, len(t.holes)))
         self._by_start: dict[str, list[Template]] = {}
-        self._done: dict[str, tuple[str, int]] = {}
+        self._done: dict[tuple[str, bool], tuple[str, int]] = {}
 
     def _known(self, keep: list[str]) -> frozenset[str]:
         """Return the words in Latin letters that this language writes itself."""
@@ -208,12 +208,13 @@ class Phrases:
 
     def _said(self, text: str, depth: int = 0) -> tuple[str, int]:
         """Return a text in the language, and how many English words are left in it."""
-        if text not in self._done:
+        key = (text, depth > 0)  # a day reads otherwise inside a sentence than alone in a cell
+        if key not in self._done:
             if depth == 0 and len(self._done) > 50_000:
                 self._done.clear()
-            self._done[text] = (text, len(self.left(text)))  # whoever asks again inside gets this
-            self._done[text] = self._find(text, depth)
-        return self._done[text]
+            self._done[key] = (text, len(self.left(text)))  # whoever asks again inside gets this
+            self._done[key] = self._find(text, depth)
+        return self._done[key]
 
     def _find(self, text: str, depth: int) -> tuple[str, int]:
         plain = text.strip()
