@@ -98,7 +98,7 @@ def make(folder: Path, millions: float) -> None:
     )
     con.execute(
         f"copy (select cast(i as varchar) as customer_id,"
-        f" date '2018-01-01' + cast(floor(random() * 2100) as integer) as started_on"
+        f" date '2020-01-01' + cast(floor(random() * 1460) as integer) as started_on"
         f" from range({people * 9 // 10}) t(i)) to '{folder}/half.parquet'"
     )
     con.execute(

@@ -83,6 +83,15 @@ def test_an_order_of_keys_is_shown_without_a_hash(engine, rows, monkeypatch):
     assert keys.repeated(engine, query, ["k", "day"], "false") == "false"
 
 
+def test_a_few_rows_tell_that_no_order_is_to_be_found(engine, rows, monkeypatch):
+    asked = []
+    chain = keys._chain
+    monkeypatch.setattr(keys, "_chain", lambda *a: asked.append(a) or chain(*a))
+    ids = [str(n) for n in np.random.default_rng(1).permutation(900)]
+    assert keys.repeated(engine, rows(k=ids), ["k"], "false") == "false"
+    assert len(asked) == 1
+
+
 def test_an_untidy_key_is_no_key(engine, rows):
     for untidy in ("b ", " b", ""):
         query = rows(k=["a", untidy, "c"])

@@ -1,11 +1,11 @@
 from .admission import Admitted as Admitted
 from .admission import Rules as Rules
 from .admission import examine as examine
-from .checks import CheckReport as CheckReport
-from .checks import Fault as Fault
-from .checks import TableCheck as TableCheck
 from .dialect import translate as translate
 from .embedded import Embedded as Embedded
+from .faults import CheckReport as CheckReport
+from .faults import Fault as Fault
+from .faults import TableCheck as TableCheck
 from .lint import lint as lint
 from .spark import Spark as Spark
 from .store import Store as Store

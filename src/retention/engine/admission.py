@@ -12,8 +12,9 @@ from retention.project import TableSource
 from retention.schemas import INPUT_TABLES
 from retention.window import Unit
 
-from .checks import Fault, TableCheck, check_table
+from .checks import check_table
 from .embedded import Embedded
+from .faults import Fault, TableCheck
 from .overlaps import differing, overlap_fault
 from .staging import Staging, stage
 from .text import identifier, literal

@@ -1,9 +1,9 @@
-"""Proofs that the rows of a table differ in a key, cheaper than grouping by it.
+"""Keys: proofs that the rows of a table differ in one, cheaper than grouping by it; and faults.
 
 A table whose rows lie in the order of their keys shows it by one look at each row and the one
 before. Else the 64-bit hashes of the keys are sorted: where those differ the keys do, and where
 some are equal only the rows of these few need an exact look. Nothing is taken as proven that an
-exact group-by would deny.
+exact group-by would deny. A few rows tell which of the two is worth trying.
 """
 
 from __future__ import annotations
@@ -15,17 +15,32 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from retention.schemas import TableSchema
+
+from .faults import Fault
+from .rules import untidy_where
+from .staging import Staging
 from .text import identifier
 
-__all__ = ["repeated"]
+__all__ = ["WORTH_A_PROOF", "repeated", "repeated_key", "suspects_of", "told_by"]
 
+WORTH_A_PROOF = 50_000  # rows: below, the exact group-by is as quick
 _AT_ONCE = 2**25  # hashes held at a time: 268 MB
+_SAMPLE = 10_000  # rows
+_PLACES = 10
 _FEW = 10_000
 
 
-class _Engine(Protocol):
+class _Rows(Protocol):
     def rows(self, sql: str) -> list[tuple[object, ...]]: ...
+
+
+class _Engine(_Rows, Protocol):
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]: ...
+
+
+class _Prover(Protocol):
+    def repeated(self, query: str, columns: Sequence[str], untidy: str) -> str: ...
 
 
 def repeated(engine: _Engine, query: str, columns: Sequence[str], untidy: str) -> str:
@@ -48,14 +63,16 @@ def repeated(engine: _Engine, query: str, columns: Sequence[str], untidy: str) -
         ``false`` if no key is repeated, ``true`` if it cannot be told which; empty if a row is
         untidy.
     """
-    total, wrong = _chain(engine, query, columns, untidy)
-    # the first row has no row before it
-    if wrong <= 1:
-        return "false"
-    if untidy != "false" and engine.rows(f"select 1 from ({query}) where {untidy} limit 1"):
-        return ""
-    hashed = f"hash({', '.join(map(identifier, columns))})"
-    return _by_hash(engine, query, hashed, total)
+    names = ", ".join(map(identifier, columns))
+    seen, wrong = _chain(engine, f"select {names} from ({query}) limit {_SAMPLE}", columns, untidy)
+    # rows come from several places at once, each of which has a first row
+    if wrong <= _PLACES + seen // 100:
+        total, wrong = _chain(engine, query, columns, untidy)
+        # the first row has no row before it
+        if wrong <= 1:
+            return "false"
+    total = int(str(engine.rows(f"select count(*) from ({query})")[0][0]))
+    return _by_hash(engine, query, f"hash({names})", untidy, total)
 
 
 def _chain(engine: _Engine, query: str, columns: Sequence[str], untidy: str) -> tuple[int, int]:
@@ -85,12 +102,16 @@ def _above(key: str, last: str) -> str:
     )
 
 
-def _by_hash(engine: _Engine, query: str, hashed: str, total: int) -> str:
+def _by_hash(engine: _Engine, query: str, hashed: str, untidy: str, total: int) -> str:
     passes = -(-total // _AT_ONCE)
     same: list[int] = []
+    # an untidy row has no hash
+    tidy = hashed if untidy == "false" else f"case when not ({untidy}) then {hashed} end"
     for number in range(passes):
         where = f" where {hashed} % {passes} = {number}" if passes > 1 else ""
-        hashes = _gather(engine, f"select {hashed} as h from ({query}){where}")
+        hashes = _gather(engine, f"select {tidy} as h from ({query}){where}")
+        if hashes is None:
+            return ""
         hashes.sort()
         same += np.unique(hashes[1:][hashes[1:] == hashes[:-1]])[: _FEW + 1].tolist()
         if len(same) > _FEW:
@@ -98,6 +119,63 @@ def _by_hash(engine: _Engine, query: str, hashed: str, total: int) -> str:
     return f"{hashed} in ({', '.join(map(str, same))})" if same else "false"
 
 
-def _gather(engine: _Engine, query: str) -> NDArray[np.uint64]:
-    parts = [batch.column(0).to_numpy() for batch in engine.batches(query)]
+def _gather(engine: _Engine, query: str) -> NDArray[np.uint64] | None:
+    """Return a column of hashes; None if one is missing."""
+    parts = []
+    for batch in engine.batches(query):
+        if batch.column(0).null_count:
+            return None
+        parts.append(batch.column(0).to_numpy())
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+
+
+def suspects_of(engine: _Prover, staging: Staging, key: tuple[str, ...], total: int) -> str:
+    """Return a predicate true on all rows of repeated keys; empty where nothing was looked at.
+
+    What is returned also says that the texts of the key are tidy.
+    """
+    if not key or total < WORTH_A_PROOF:
+        return ""
+    return engine.repeated(staging.sql, key, untidy_where(staging.tidy & set(key)))
+
+
+def told_by(schema: TableSchema, staging: Staging) -> str:
+    """Return the column by which a row is named in a message; empty if the table has none."""
+    return next((name for name in schema.identifiers if name in staging.present), "")
+
+
+def repeated_key(
+    engine: _Rows,
+    schema: TableSchema,
+    staging: Staging,
+    key: tuple[str, ...],
+    suspects: str,
+    total: int,
+) -> list[Fault]:
+    """Count the rows that repeat a key, among the suspects by an exact group-by."""
+    if not key or suspects == "false":
+        return []
+    names = ", ".join(map(identifier, key))
+    told = identifier(told_by(schema, staging))
+    groups = (
+        f"select {names}, count(*) - 1 as more from ({staging.sql}) as staged"
+        f" where {identifier(key[0])} is not null and {suspects}"
+        f" group by {names} having count(*) > 1"
+    )
+    rows, ids = engine.rows(f"select sum(more), min({told}, 3) from ({groups})")[0]
+    if not rows:
+        return []
+    return [
+        Fault(
+            table=schema.name,
+            column=", ".join(key),
+            rule="key_repeated",
+            severity="error",
+            sentence=f"key repeated: {', '.join(key)}",
+            remedy="one row of each key is used; remove the copies at the source",
+            rows=int(str(rows)),
+            of=total,
+            ids=tuple(map(str, ids)) if isinstance(ids, list) else (),
+            id_column=told_by(schema, staging),
+        )
+    ]

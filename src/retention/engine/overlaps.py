@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from retention.schemas import TableSchema
 
-from .checks import WORTH_A_PROOF, Fault
+from .faults import Fault
+from .keys import WORTH_A_PROOF
 from .text import identifier, literal
 
 __all__ = ["differing", "overlap_fault"]

@@ -22,8 +22,8 @@ from retention.schemas import INPUT_TABLES, Column, TableSchema
 from retention.window import Window
 
 from .admission import Admitted, Rules, examine
-from .checks import CheckReport
 from .embedded import Embedded, frame_of
+from .faults import CheckReport
 from .staging import period_end
 from .store import Store, digest_of
 from .text import identifier, literal, render
