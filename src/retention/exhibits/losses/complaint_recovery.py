@@ -162,7 +162,7 @@ def plot_complaint_recovery_topics(answer: ComplaintRecovery, *, ax: Axes | None
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set(ylabel="share of the month's cases", ylim=(0, None))
     parts = [
-        f"{row['category']} {row['share']:.0%} (limits {row['lower']:.0%} to {row['upper']:.0%})"
+        f"{row['category']}: {row['share']:.0%} (limits {row['lower']:.0%} to {row['upper']:.0%})"
         for row in last.to_dict("records")
     ]
     alt = f"Share of complaints in the last month by category: {'; '.join(parts) or 'none'}."
