@@ -144,8 +144,10 @@ def build_favourites(tables: Tables, *, months: int = 12, top: int = 3) -> pd.Da
     """
     rows = _read(tables, "favourites.sql", months, top=int(top))
     texts = rows["product"] + " " + rows["times"].astype(str)
-    named = texts.groupby(level=0, sort=True).agg(", ".join)
-    return named.to_frame("favourites").rename_axis("customer_id")
+    who, first = np.unique(rows.index.to_numpy(), return_index=True)
+    lists = np.split(texts.to_numpy(), first[1:])
+    named = [", ".join(products) for products in lists[: len(who)]]
+    return pd.DataFrame({"favourites": named}, index=pd.Index(who, name="customer_id"))
 
 
 def build_price_response(tables: Tables) -> pd.DataFrame:

@@ -128,9 +128,25 @@ def claims(tables: Tables, *, level: float = 0.95) -> Claims:
     Claims
     """
     tables.require("customers", needed_for="textbook claims")
-    ladder = _Ladder(tables, level)
-    found = {name: _judged(name, tables, level, ladder) for name in _LEDGER}
-    return Claims(ledger=found)
+    company = _Company(tables, level)
+    return Claims(ledger={name: _judged(entry, company) for name, entry in _LEDGER.items()})
+
+
+class _Company:
+    """The tables, and what several claims need of them, made once."""
+
+    def __init__(self, tables: Tables, level: float) -> None:
+        self.tables, self.level = tables, level
+
+    @cached_property
+    def profile(self) -> pd.DataFrame:
+        """Return everything known of each customer at the cutoff."""
+        return build_profile(self.tables)
+
+    @cached_property
+    def rungs(self) -> dict[str, Estimate]:
+        """Return the share still here a year after a problem, standardised to the case mix."""
+        return complaint_recovery(self.tables, level=self.level).estimates()
 
 
 @dataclass(frozen=True)
@@ -140,17 +156,16 @@ class _Entry:
     high: float
     unit: str
     source: str
-    number: Callable[[Tables, float], Estimate] | None = None
+    number: Callable[[_Company], Estimate] | None = None
     rung: str = ""
 
 
-def _judged(name: str, tables: Tables, level: float, ladder: _Ladder) -> Claim:
-    entry = _LEDGER[name]
+def _judged(entry: _Entry, company: _Company) -> Claim:
     try:
         if entry.number is not None:
-            estimate = entry.number(tables, level)
+            estimate = entry.number(company)
         else:
-            estimate = ladder.rungs[f"standardised: {entry.rung}"]
+            estimate = company.rungs[f"standardised: {entry.rung}"]
     except RetentionError as error:
         estimate = Estimate.withheld(str(error), unit=entry.unit, n=0, method="not computed")
     return Claim(
@@ -161,42 +176,31 @@ def _judged(name: str, tables: Tables, level: float, ladder: _Ladder) -> Claim:
 # the numbers --------------------------------------------------------------------------------------
 
 
-def _pareto(tables: Tables, level: float) -> Estimate:
-    return customer_value(tables, level=level).estimates()["top_share"]
+def _pareto(company: _Company) -> Estimate:
+    return customer_value(company.tables, level=company.level).estimates()["top_share"]
 
 
-def _speak_up(tables: Tables, level: float) -> Estimate:
-    silent = silent_share(tables, level=level).estimates()["silent_share"]
+def _speak_up(company: _Company) -> Estimate:
+    silent = silent_share(company.tables, level=company.level).estimates()["silent_share"]
     if silent.value is None or silent.low is None or silent.high is None:
         return silent
     return Estimate(
-        value=1 - silent.value, low=1 - silent.high, high=1 - silent.low, level=level, n=silent.n,
-        events=None if silent.events is None else silent.n - silent.events, unit="share",
-        grade=silent.grade, method=silent.method,
+        value=1 - silent.value, low=1 - silent.high, high=1 - silent.low, level=silent.level,
+        n=silent.n, events=None if silent.events is None else silent.n - silent.events,
+        unit="share", grade=silent.grade, method=silent.method,
     )  # fmt: skip
 
 
-class _Ladder:
-    """The recovery ladder, climbed once for all its rungs."""
-
-    def __init__(self, tables: Tables, level: float) -> None:
-        self.tables, self.level = tables, level
-
-    @cached_property
-    def rungs(self) -> dict[str, Estimate]:
-        """Return the share still here a year after a problem, standardised to the case mix."""
-        return complaint_recovery(self.tables, level=self.level).estimates()
-
-
-def _keeping_over_winning(tables: Tables, level: float) -> Estimate:
+def _keeping_over_winning(company: _Company) -> Estimate:
     """Return the yearly cost of contacts and programmes a customer over that of winning one."""
+    tables, level = company.tables, company.level
     needed = "the cost of keeping against that of winning"
     tables.require("customers", "contracts", needed_for=needed)
     if "acquisition_cost" not in tables.columns("customers"):
         raise NotEnoughDataError("customers state no acquisition cost")
     if not {"contacts", "enrolments"} & tables.names:
         raise NotEnoughDataError("neither contacts nor enrolments: what keeping costs is not known")
-    profile = build_profile(tables)
+    profile = company.profile
     new = pd.to_datetime(profile["acquired_on"]) >= pd.Timestamp(_ago(tables, 24))
     winning = profile.loc[new, "acquisition_cost"].dropna().to_numpy(dtype=float)
     here = profile["contracts_running"] > 0
@@ -218,36 +222,39 @@ def _keeping_over_winning(tables: Tables, level: float) -> Estimate:
     )  # fmt: skip
 
 
-def _satisfied_stay(tables: Tables, level: float) -> Estimate:
+def _satisfied_stay(company: _Company) -> Estimate:
     """Return how many more of the satisfied than of the dissatisfied stayed a year."""
+    tables = company.tables
     tables.require("surveys", "contracts", needed_for="whether the satisfied stay")
     then = build_profile(tables.as_of(_ago(tables, 12)))
     if "satisfaction" not in then:
         raise NotEnoughDataError("no survey item is mapped to the construct csat")
     asked = then[(then["contracts_running"] > 0) & then["satisfaction"].notna()]
-    stayed = build_profile(tables).reindex(asked.index)["contracts_running"].fillna(0) > 0
+    stayed = company.profile.reindex(asked.index)["contracts_running"].fillna(0) > 0
     arms = [
         stayed[asked["satisfaction"] >= _SATISFIED],
         stayed[asked["satisfaction"] < _DISSATISFIED],
     ]
     for arm, word in zip(arms, ("satisfied", "dissatisfied"), strict=True):
         _enough(tables, len(arm), f"{word} customers a year ago")
-    return _gap_of_shares(arms[0], arms[1], level, "stayed a year after, satisfied less the rest")
+    return _gap_of_shares(
+        arms[0], arms[1], company.level, "stayed a year after, satisfied less the rest"
+    )
 
 
-def _cheaper(tables: Tables, level: float) -> Estimate:
-    tables.require("orders", needed_for="what serving costs")
-    return _old_less_new(tables, "service_cost_per_order", level, tables.currency)
+def _cheaper(company: _Company) -> Estimate:
+    company.tables.require("orders", needed_for="what serving costs")
+    return _old_less_new(company, "service_cost_per_order", company.tables.currency)
 
 
-def _calmer(tables: Tables, level: float) -> Estimate:
-    tables.require("orders", needed_for="response to price")
-    return _old_less_new(tables, "price_response", level, "response to a unit of discount")
+def _calmer(company: _Company) -> Estimate:
+    company.tables.require("orders", needed_for="response to price")
+    return _old_less_new(company, "price_response", "response to a unit of discount")
 
 
-def _old_less_new(tables: Tables, column: str, level: float, unit: str) -> Estimate:
+def _old_less_new(company: _Company, column: str, unit: str) -> Estimate:
     """Return the mean of customers of three years and more, less that of younger ones."""
-    profile = build_profile(tables)
+    tables, profile = company.tables, company.profile
     if column not in profile:
         raise NotEnoughDataError(f"the tables do not give {column.replace('_', ' ')}")
     known = profile.dropna(subset=[column])
@@ -257,9 +264,10 @@ def _old_less_new(tables: Tables, column: str, level: float, unit: str) -> Estim
         _enough(tables, arm.size, f"customers {word}")
     value = arms[0].mean() - arms[1].mean()
     se = float(np.sqrt(sum(arm.var(ddof=1) / arm.size for arm in arms)))
-    low, high = normal_interval(float(value), se, level)
+    low, high = normal_interval(float(value), se, company.level)
     return Estimate(
-        value=float(value), low=low, high=high, level=level, unit=unit, n=len(known), grade="D",
+        value=float(value), low=low, high=high, level=company.level, unit=unit, n=len(known),
+        grade="D",
         method="mean of customers of three years and more less that of younger ones, Welch",
     )  # fmt: skip
 
