@@ -64,6 +64,9 @@ EXAMPLES: dict[str, Callable[[Tables], Any]] = {
     "build_rollout_panel": lambda t: features.build_rollout_panel(
         t, programme="integration", by="region"
     ),
+    "build_rollout_rates": lambda t: features.build_rollout_rates(
+        t, "integration", by="region", months=3, before=2, after=2
+    ),
     "build_satisfaction_periods": lambda t: features.build_satisfaction_periods(
         t, _scores(t), column="score"
     ),

@@ -291,6 +291,37 @@ def test_two_periods_two_groups_is_the_plain_difference_in_differences(rng):
     assert np.isnan(fit.durability.value)
 
 
+def test_a_weight_is_so_many_units_alike():
+    panel, _ = roll_out(4, n=60)
+    times = np.random.default_rng(4).integers(1, 4, panel["unit"].nunique())
+    panel["weight"] = times[pd.factorize(panel["unit"])[0]]
+    panel["place"] = panel["unit"]
+    copies = [
+        panel[panel["weight"] > k].assign(unit=lambda p, k=k: p["unit"].astype(str) + f" {k}")
+        for k in range(3)
+    ]
+    weighted = GroupTimeEffects(weight="weight").fit(panel)
+    repeated = GroupTimeEffects(cluster="place").fit(pd.concat(copies))
+    for attribute in ("value", "standard_error"):
+        one, other = (getattr(fit.overall, attribute) for fit in (weighted, repeated))
+        assert one == pytest.approx(other)
+    assert weighted.pre_trend_p == pytest.approx(repeated.pre_trend_p, abs=0.05)
+
+
+def test_waves_are_compared_within_themselves():
+    """Two waves of one company, far apart in level and trend: neither moves the other's effect."""
+    one, _ = roll_out(6, n=80)
+    other = one.assign(outcome=one["outcome"] * 2 + 5 * one["period"], wave="second")
+    waves = pd.concat([one.assign(wave="first"), other])
+    waves["place"] = waves["unit"]
+    waves["unit"] = waves["wave"] + " " + waves["unit"].astype(str)
+    alone = GroupTimeEffects().fit(one).overall
+    both = GroupTimeEffects(within="wave", cluster="place").fit(waves).overall
+    assert both.value == pytest.approx(1.5 * alone.value)
+    # the same places in both: the errors add up, they do not average out
+    assert both.standard_error == pytest.approx(1.5 * alone.standard_error)
+
+
 def test_trend_before_adoption_is_found():
     panel, _ = roll_out(5)
     ahead = panel["adopted"].notna() * 0.3 * panel["period"]

@@ -41,11 +41,8 @@ from .programmes import build_earned as build_earned
 from .programmes import build_programme_candidates as build_programme_candidates
 from .programmes import build_programme_trials as build_programme_trials
 from .programmes import build_programmes as build_programmes
-from .programmes import build_rollout_answers as build_rollout_answers
-from .programmes import build_rollout_panel as build_rollout_panel
 from .programmes import build_running as build_running
 from .programmes import money_column as money_column
-from .programmes import rollout_place as rollout_place
 from .purchase_habits import build_favourites as build_favourites
 from .purchase_habits import build_payment as build_payment
 from .purchase_habits import build_preference as build_preference
@@ -67,6 +64,10 @@ from .rfm import build_purchases_between as build_purchases_between
 from .rfm import build_rfm as build_rfm
 from .rfm import write_rfm as write_rfm
 from .rival_series import build_rival_series as build_rival_series
+from .rollouts import build_rollout_answers as build_rollout_answers
+from .rollouts import build_rollout_panel as build_rollout_panel
+from .rollouts import build_rollout_rates as build_rollout_rates
+from .rollouts import rollout_place as rollout_place
 from .satisfaction_panel import build_branch_staff as build_branch_staff
 from .satisfaction_panel import build_customer_branch as build_customer_branch
 from .satisfaction_panel import build_dissatisfied as build_dissatisfied

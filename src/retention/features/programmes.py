@@ -1,4 +1,4 @@
-"""Programmes: their register, the trials they make, and the panel of a roll-out."""
+"""Programmes: their register, and the trials they make."""
 
 from __future__ import annotations
 
@@ -18,17 +18,13 @@ __all__ = [
     "build_programme_candidates",
     "build_programme_trials",
     "build_programmes",
-    "build_rollout_answers",
-    "build_rollout_panel",
     "build_running",
     "money_column",
-    "rollout_place",
 ]
 
 _PACKAGE = "retention.features"
 _DAYS_BEFORE = 180
 _ATTRIBUTES = ("segment", "region", "industry", "branch")
-_PLACES = ("branch", "region", "segment", "manager_id", "channel")
 
 
 def build_programmes(tables: Tables) -> pd.DataFrame:
@@ -76,7 +72,7 @@ def _planned(tables: Tables, key: str, frame: pd.DataFrame) -> pd.Series:
     return pd.Series(values, index=frame.index, dtype=float)
 
 
-def _eligible(tables: Tables, programme: str) -> list[tuple[str, list[str]]]:
+def eligible_values(tables: Tables, programme: str) -> list[tuple[str, list[str]]]:
     """Return columns of customers with the values for which a programme is open."""
     said = tables.programmes.get(programme, {}).get("eligible", {})
     if missing := [name for name in said if name not in tables.columns("customers")]:
@@ -87,7 +83,7 @@ def _eligible(tables: Tables, programme: str) -> list[tuple[str, list[str]]]:
 
 
 def _in_words(tables: Tables, programme: str) -> str:
-    parts = [f"{name} {' or '.join(values)}" for name, values in _eligible(tables, programme)]
+    parts = [f"{name} {' or '.join(values)}" for name, values in eligible_values(tables, programme)]
     return "; ".join(parts)
 
 
@@ -236,12 +232,12 @@ def _trials(
         days_before=_DAYS_BEFORE,
         money=f"o.{money_column(tables)}",
         attributes=[a for a in _ATTRIBUTES if a in tables.columns("customers")],
-        csat_items=_csat_items(tables),
-        eligible=_eligible(tables, programme),
+        csat_items=csat_items(tables),
+        eligible=eligible_values(tables, programme),
     )
 
 
-def _csat_items(tables: Tables) -> list[str]:
+def csat_items(tables: Tables) -> list[str]:
     """Return the survey items that measure satisfaction; none without surveys."""
     patterns = [n for n, item in tables.items.items() if item.get("construct") == "csat"]
     if "surveys" not in tables or not patterns:
@@ -283,168 +279,3 @@ def _followed(frame: pd.DataFrame, horizon: int, tables: Tables) -> pd.DataFrame
     frame = frame.set_index("customer_id")
     frame.attrs["window"] = tables.window
     return frame
-
-
-def rollout_place(tables: Tables, programme: str) -> str:
-    """Return the column of customers by which a programme was rolled out.
-
-    It is the one within whose values everybody was enrolled on one day, and not all on the same.
-
-    Raises
-    ------
-    ParameterError
-        If there is none: name it.
-    """
-    for place in _PLACES:
-        if place not in tables.columns("customers"):
-            continue
-        days = tables.query(
-            "select count(distinct e.enrolled_on) as days from enrolments e"
-            " inner join customers c on c.customer_id = e.customer_id"
-            " where e.programme = {{ programme | literal }}"
-            " group by c.{{ place | ident }} order by days",
-            programme=programme,
-            place=place,
-        )["days"]
-        if len(days) > 1 and days.max() == 1:
-            return place
-    raise ParameterError(
-        f"by what was {programme!r} rolled out? In no column of customers does each value start on "
-        f"one day (looked at {', '.join(_PLACES)})"
-    )
-
-
-def build_rollout_panel(
-    tables: Tables,
-    programme: str,
-    *,
-    by: str,
-    months: int = 3,
-    around: date | None = None,
-    before: int = 4,
-    after: int | None = None,
-) -> pd.DataFrame:
-    """Build one row a customer and period around a roll-out.
-
-    The customers are those whose contract ran when the panel begins. Whoever leaves stays in it
-    with 0. When the programme came is taken from the place, not from the customer: those who left
-    before their place had its turn would otherwise count as never treated.
-
-    Parameters
-    ----------
-    by : str
-        Column of customers whose values had their turn one after the other.
-    months : int
-        Length of a period.
-    around : datetime.date, optional
-        Day before which `before` periods lie; by default that of the first adoption.
-    before, after : int
-        Most periods before and after that day; None takes all there are.
-
-    Returns
-    -------
-    DataFrame
-        ``unit`` (customer), ``period`` (0, 1, ...), ``place``, ``adopted`` (the first period that
-        is wholly treated; missing if never), ``retained``, ``money``.
-    """
-    tables.require("enrolments", "contracts", "customers", needed_for="a roll-out")
-    if by not in tables.columns("customers"):
-        raise ParameterError(f"customers have no column {by!r}")
-    periods = _around(around or _first_enrolment(tables, programme), months, before, after, tables)
-    frame = tables.query(
-        _placed("programme_rollout.sql"),
-        programme=programme,
-        by=by,
-        start=periods[0][1],
-        periods=periods,
-        money=f"o.{money_column(tables)}",
-        eligible=_eligible(tables, programme),
-    )
-    frame["adopted"] = _first_treated(frame.pop("adopted_on"), periods)
-    for name in ("money", "retained"):
-        if name in frame:
-            frame[name] = frame[name].astype(float)
-    frame.attrs["window"] = tables.window
-    frame.attrs["periods"] = tuple(p[1] for p in periods)
-    return frame
-
-
-def build_rollout_answers(
-    tables: Tables, programme: str, *, by: str, months: int, before: int = 4
-) -> pd.DataFrame:
-    """Build one row a place and period around a roll-out: the mean answer about satisfaction.
-
-    Only places with answers in every period are in it, so that the panel is balanced.
-
-    Parameters
-    ----------
-    by, months, before
-        As in `build_rollout_panel`.
-
-    Returns
-    -------
-    DataFrame
-        ``unit`` (the place), ``period``, ``adopted``, ``answers`` and ``outcome``, their mean;
-        empty without surveys of satisfaction.
-    """
-    items = _csat_items(tables)
-    if not items:
-        return pd.DataFrame(columns=["unit", "period", "adopted", "answers", "outcome"])
-    periods = _around(_first_enrolment(tables, programme), months, before, None, tables)
-    frame = tables.query(
-        _placed("programme_answers.sql"), programme=programme, by=by, periods=periods,
-        csat_items=items, eligible=_eligible(tables, programme),
-    )  # fmt: skip
-    frame["adopted"] = _first_treated(frame.pop("adopted_on"), periods)
-    frame["outcome"] = frame.pop("total").astype(float) / frame["answers"]
-    whole = frame.groupby("unit")["period"].transform("size") == len(periods)
-    if not whole.any():
-        raise NotEnoughDataError(f"no place has answers in every period of {months} months")
-    frame = frame[whole].reset_index(drop=True)
-    frame.attrs["window"] = tables.window
-    return frame
-
-
-def _placed(name: str) -> str:
-    """Return a template over the periods of a panel and the day each place had its turn."""
-    return template(_PACKAGE, "programme_places.sql") + template(_PACKAGE, name)
-
-
-def _first_enrolment(tables: Tables, programme: str) -> date:
-    starts = tables.query(
-        "select min(enrolled_on) as day from enrolments where programme = {{ p | literal }}",
-        p=programme,
-    )["day"]
-    if starts.isna().all():
-        raise NotEnoughDataError(f"nobody is enrolled in {programme!r}")
-    return pd.Timestamp(starts.iloc[0]).date()
-
-
-def _first_treated(adopted_on: pd.Series, periods: list[tuple[int, date, date]]) -> np.ndarray:
-    """Return the first period that is wholly treated; missing where that is never."""
-    firsts = pd.to_datetime(pd.Series([p[1] for p in periods]))
-    adopted = pd.to_datetime(adopted_on)
-    place = np.searchsorted(firsts.to_numpy(), adopted.to_numpy(), side="left").astype(float)
-    late = adopted.isna().to_numpy() | (place >= len(periods))
-    return np.where(late, np.nan, place)
-
-
-def _around(
-    middle: date, months: int, before: int, after: int | None, tables: Tables
-) -> list[tuple[int, date, date]]:
-    """Return (number, first day, next day) of the whole periods before and after a day."""
-    window = tables.window
-    first, last = 0, 0
-    while first > -before and add_months(middle, months * (first - 1)) >= window.start:
-        first -= 1
-    while (after is None or last < after) and (
-        add_months(middle, months * (last + 1)) <= window.cutoff
-    ):
-        last += 1
-    if first == 0 or last == 0:
-        raise NotEnoughDataError(
-            f"the window, {window.start} to {window.last_day}, holds no whole period of {months} "
-            f"months before or none after {middle}: nothing to compare"
-        )
-    days = [add_months(middle, months * k) for k in range(first, last + 1)]
-    return [(k, days[k], days[k + 1]) for k in range(last - first)]

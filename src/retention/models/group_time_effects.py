@@ -41,7 +41,8 @@ class GroupTimeEffectsFit:
         One row a cohort and period: ``adopted``, ``period``, ``event_time``, ``effect``, ``se``,
         ``n_treated``, ``n_control``. Event times below -1 are tests of parallel trends.
     event_study : DataFrame
-        Index event time: ``effect``, ``se``, ``n_treated``; cohorts weighted by size.
+        Index event time: ``effect``, ``se``, ``n_treated``; cohorts weighted by size, or by the
+        weights of their units.
     event_covariance : DataFrame
         Covariance of the effects of the event study.
     overall : RolloutEffect
@@ -90,6 +91,12 @@ class GroupTimeEffects:
         Column that is 1 while a unit is there and 0 once it has gone; a cohort is then compared
         with others among those still there in the last period before it adopts, so that the
         effect is that on a unit reached. Empty if all units stay.
+    within : str
+        Column that names separate comparisons, such as the wave of a roll-out: a unit is compared
+        only with units of the same, and a place that serves in several stands in each as a unit of
+        its own. Give `cluster` then. Empty if all units are compared with each other.
+    weight : str
+        Column of each unit's weight, such as its customers. Empty if all count alike.
 
     References
     ----------
@@ -101,6 +108,8 @@ class GroupTimeEffects:
     base: Literal["last", "mean"] = "last"
     cluster: str = ""
     present: str = ""
+    within: str = ""
+    weight: str = ""
 
     def fit(self, panel: pd.DataFrame) -> GroupTimeEffectsFit:
         """Fit to one row a customer and period.
@@ -118,45 +127,58 @@ class GroupTimeEffects:
         NotEnoughDataError
             If nobody adopts, or nobody is left to compare with.
         """
-        y, periods, adopted, cluster = _wide(panel, self.cluster)
-        there = _there(panel, self.present, y.shape)
-        first = int(periods[0])
-        early = np.isfinite(adopted) & (adopted <= first)  # no period before: no change to measure
-        y, adopted, cluster, there = y[~early], adopted[~early], cluster[~early], there[~early]
-        cohorts = np.unique(adopted[np.isfinite(adopted)])
-        if not len(cohorts):
+        whole = self._panel(panel)
+        # no period before: no change to measure
+        known = whole.of(~(whole.adopted <= whole.periods[0]))
+        if not np.isfinite(known.adopted).any():
             raise NotEnoughDataError("nobody adopted after the first period: nothing to compare")
         rows, influence = [], []
-        for g in cohorts:
-            for j, t in enumerate(periods):
-                found = self._one(y, periods, adopted, cluster, there, g, j)
-                if found is not None:
-                    rows.append((int(g), int(t), int(t - g), *found[:3]))
-                    influence.append(found[3])
+        for name in np.unique(known.within):
+            for g in np.unique(known.adopted[known.within == name]):
+                for j, t in enumerate(known.periods):
+                    found = self._one(known, int(name), g, j) if np.isfinite(g) else None
+                    if found is not None:
+                        rows.append((int(g), int(t), int(t - g), *found[:4]))
+                        influence.append(found[4])
         if not any(row[2] >= 0 for row in rows):
             raise NotIdentifiedError(
                 "in no period is anybody left who has not adopted; the effect cannot be told from "
                 "the calendar"
             )
-        names = ["adopted", "period", "event_time", "effect", "n_treated", "n_control"]
-        clouds = np.zeros((int(cluster.max()) + 1, len(rows)))
-        np.add.at(clouds, cluster, np.column_stack(influence))
-        return _aggregate(pd.DataFrame(rows, columns=names), clouds, adopted)
+        names = ["adopted", "period", "event_time", "effect", "n_treated", "n_control", "weight"]
+        clouds = np.zeros((int(known.cluster.max()) + 1, len(rows)))
+        np.add.at(clouds, known.cluster, np.column_stack(influence))
+        return _aggregate(pd.DataFrame(rows, columns=names), clouds, known.adopted)
+
+    def _panel(self, panel: pd.DataFrame) -> _Panel:
+        wide, own = _wide(panel, [c for c in (self.cluster, self.within, self.weight) if c])
+        count = len(own)
+        one_by_one = np.arange(count, dtype=np.intp)
+        together = np.zeros(count, dtype=np.intp)
+        return _Panel(
+            y=wide.to_numpy(dtype=float),
+            periods=wide.columns.to_numpy(dtype=float),
+            adopted=own["adopted"].to_numpy(dtype=float, na_value=np.nan),
+            there=_there(panel, self.present, wide.shape),
+            cluster=_codes(own[self.cluster]) if self.cluster else one_by_one,
+            within=_codes(own[self.within]) if self.within else together,
+            weight=own[self.weight].to_numpy(dtype=float) if self.weight else np.ones(count),
+        )
 
     def _one(
-        self, y: _Floats, periods: _Floats, adopted: _Floats, cluster: NDArray[np.intp],
-        there: NDArray[np.bool_], g: float, j: int,
-    ) -> tuple[float, int, int, _Floats] | None:  # fmt: skip
-        """Return effect, sizes and influence of cohort g in period j; None where there is none."""
+        self, panel: _Panel, name: int, g: float, j: int
+    ) -> tuple[float, int, int, float, _Floats] | None:
+        """Return effect, sizes, weight and influence of a cohort in period j; None without one."""
+        y, periods, weight = panel.y, panel.periods, panel.weight
         before = np.flatnonzero(periods < g)
         t = periods[j]
         if t == periods[before[-1]] and self.base == "last":
             return None  # the base itself
-        reached = there[:, before[-1]]
-        own = (adopted == g) & reached
-        other = ~np.isfinite(adopted)
+        reached = panel.there[:, before[-1]] & (panel.within == name)
+        own = (panel.adopted == g) & reached
+        other = ~np.isfinite(panel.adopted)
         if self.control == "not_yet":
-            other |= adopted > max(t, g)
+            other |= panel.adopted > max(t, g)
         other &= reached
         if own.sum() < 1 or other.sum() < 2:
             return None
@@ -165,11 +187,38 @@ class GroupTimeEffects:
             return None
         base = y[:, before[-1]] if self.base == "last" else y[:, others_before].mean(axis=1)
         change = y[:, j] - base
-        means = (float(change[own].mean()), float(change[other].mean()))
-        influence = np.zeros(len(y))
-        influence[own] = _spread(cluster[own]) * (change[own] - means[0]) / own.sum()
-        influence[other] -= _spread(cluster[other]) * (change[other] - means[1]) / other.sum()
-        return means[0] - means[1], int(own.sum()), int(other.sum()), influence
+        effect, influence = 0.0, np.zeros(len(y))
+        for arm, sign in ((own, 1.0), (other, -1.0)):
+            share = weight[arm] / weight[arm].sum()
+            mean = float(share @ change[arm])
+            effect += sign * mean
+            influence[arm] += sign * _spread(panel.cluster[arm]) * share * (change[arm] - mean)
+        return effect, int(own.sum()), int(other.sum()), float(weight[own].sum()), influence
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Panel:
+    """Outcomes, one row a unit and one column a period, and what is known of each unit."""
+
+    y: _Floats
+    periods: _Floats
+    adopted: _Floats
+    there: NDArray[np.bool_]
+    cluster: NDArray[np.intp]
+    within: NDArray[np.intp]
+    weight: _Floats
+
+    def of(self, rows: NDArray[np.bool_]) -> _Panel:
+        """Return some of the units."""
+        return _Panel(
+            y=self.y[rows], periods=self.periods, adopted=self.adopted[rows],
+            there=self.there[rows], cluster=self.cluster[rows], within=self.within[rows],
+            weight=self.weight[rows],
+        )  # fmt: skip
+
+
+def _codes(names: pd.Series) -> NDArray[np.intp]:
+    return pd.factorize(names)[0].astype(np.intp)
 
 
 def _spread(cluster: NDArray[np.intp]) -> float:
@@ -181,8 +230,9 @@ def _spread(cluster: NDArray[np.intp]) -> float:
     return float(np.sqrt(count / (count - 1))) if count > 1 else float("nan")
 
 
-def _wide(panel: pd.DataFrame, cluster: str) -> tuple[_Floats, _Floats, _Floats, NDArray[np.intp]]:
-    wanted = ("unit", "period", "outcome", "adopted", *([cluster] if cluster else []))
+def _wide(panel: pd.DataFrame, more: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return outcomes by unit and period, and the columns that do not change within a unit."""
+    wanted = ("unit", "period", "outcome", "adopted", *more)
     faults = [f"column {c} is missing" for c in wanted if c not in panel]
     if faults:
         raise SchemaError("panel", faults)
@@ -200,14 +250,7 @@ def _wide(panel: pd.DataFrame, cluster: str) -> tuple[_Floats, _Floats, _Floats,
             faults.append(f"{bad.sum():,} of {len(wide):,} units: {what} ({ids})")
     if faults:
         raise SchemaError("panel", faults)
-    own = panel.groupby("unit", sort=True).first()
-    together = pd.factorize(own[cluster])[0] if cluster else np.arange(len(own))
-    return (
-        wide.to_numpy(dtype=float),
-        wide.columns.to_numpy(dtype=float),
-        own["adopted"].to_numpy(dtype=float, na_value=np.nan),
-        together.astype(np.intp),
-    )
+    return wide, panel.groupby("unit", sort=True).first()
 
 
 def _there(panel: pd.DataFrame, present: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -221,7 +264,8 @@ def _there(panel: pd.DataFrame, present: str, shape: tuple[int, ...]) -> NDArray
 
 def _aggregate(table: pd.DataFrame, influence: _Floats, adopted: _Floats) -> GroupTimeEffectsFit:
     table["se"] = np.sqrt((influence**2).sum(axis=0))
-    size = table["n_treated"].to_numpy(dtype=float)
+    size = table.pop("weight").to_numpy()
+    treated = table["n_treated"].to_numpy()
     effect = table["effect"].to_numpy()
     times = table["event_time"].to_numpy()
     rows, curves = {}, {}
@@ -231,7 +275,7 @@ def _aggregate(table: pd.DataFrame, influence: _Floats, adopted: _Floats) -> Gro
         rows[int(e)] = {
             "effect": float(effect @ weight / weight.sum()),
             "se": float(np.sqrt(curves[e] @ curves[e])),
-            "n_treated": int(weight.sum()),
+            "n_treated": int(treated[times == e].sum()),
         }
     study = pd.DataFrame.from_dict(rows, orient="index").rename_axis("event_time")
     after = np.where(times >= 0, size, 0.0) / size[times >= 0].sum()

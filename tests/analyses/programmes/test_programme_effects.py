@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from retention.analyses import programme_effects
 from retention.analyses.programmes.programme_effects import rival_answers
 from retention.datasets import CompanyParameters, simulate_company
 from retention.engine import Tables
-from retention.errors import DataError, MissingTableError, ParameterError
+from retention.errors import DataError, MissingTableError, NotEnoughDataError, ParameterError
 from retention.estimates import Estimate, wilson_interval
 from retention.exhibits import (
     plot_programme_checks,
@@ -28,6 +29,7 @@ from retention.features import (
     build_programme_trials,
     build_programmes,
     build_rollout_panel,
+    build_rollout_rates,
     rollout_place,
 )
 from retention.models import DoublyRobust, omitted_variable_bias
@@ -38,7 +40,7 @@ NEEDED = ("customers", "contracts", "orders", "enrolments", "complaints", "conta
 
 @pytest.fixture(scope="module")
 def company():
-    return simulate_company(n_customers=4000, seed=11)
+    return simulate_company(n_customers=4000, seed=14)
 
 
 def tables_of(company, **changes):
@@ -339,6 +341,33 @@ def test_panel_of_a_roll_out_follows_those_who_leave(tables):
     assert panel.groupby("place")["adopted"].nunique(dropna=False).max() == 1
 
 
+def test_rates_of_a_roll_out_are_the_plain_counts(company, tables):
+    """Against pandas, for one wave: who ran at a quarter's start, no newcomer after the turn."""
+    rates = build_rollout_rates(tables, "integration", by="branch")
+    contracts = company.tables["contracts"].merge(company.tables["customers"], on="customer_id")
+    until = contracts["ended_on"].fillna(pd.Timestamp("2026-11-01"))
+    turn = rates["wave"].unique()[1]
+    for quarter, came_by in ((-1, turn - pd.DateOffset(months=3)), (2, turn)):
+        first, following = (turn + pd.DateOffset(months=3 * k) for k in (quarter, quarter + 1))
+        here = contracts[(contracts["started_on"] <= came_by) & (until >= first)]
+        stayed = here[until.reindex(here.index) >= following]
+        counted = rates[(rates["wave"] == turn) & (rates["period"] == 4 + quarter)]
+        for column, frame in (("here", here), ("stayed", stayed)):
+            plain = frame.groupby("branch")["customer_id"].nunique()
+            assert (plain[counted["place"]] == counted[column].to_numpy()).all()
+    # a place stands in its own wave, and beside others only until its turn comes
+    own = rates[rates["adopted"].notna()].groupby("place")["wave"].unique().str[0]
+    beside = rates[rates["adopted"].isna() & rates["place"].isin(own.index)]
+    last = beside.groupby("place")["wave"].max()
+    assert (last + pd.DateOffset(months=12) <= own[last.index]).all()
+
+
+def test_a_roll_out_that_nobody_could_follow_is_told(company):
+    young = tables_of(company).as_of(date(2023, 3, 1))
+    with pytest.raises(NotEnoughDataError, match="no place was followed for 12 months"):
+        build_rollout_rates(young, "integration", by="branch")
+
+
 def test_every_figure_has_words(answer):
     assert "rebate" in table_programme_effects(answer).index
     ax = plot_programme_effects(answer)
@@ -444,17 +473,20 @@ def worlds():
 def gains():
     """What each programme truly did to the share here a year after joining, to those who joined.
 
-    The company is made twice with the same chance, with the programme and without its effect.
+    Each company is made twice with the same chance, with the programme and without its effect.
     """
-    found, parameters = {}, company_parameters(0.0)
-    whole = simulate_company(20_000, seed=9, history=False, parameters=parameters)
-    for name in NAMES:
-        idle = simulate_company(20_000, seed=9, history=False, parameters=parameters.without(name))
-        joined = whole.tables["enrolments"].query("programme == @name")
-        joined = joined[joined["enrolled_on"] < pd.Timestamp("2025-11-01")]
-        stayed = [here_a_year_after(c, joined) for c in (whole, idle)]
-        found[name] = stayed[0] - stayed[1]
-    return found
+    return {name: float(np.mean([true_gain(name, seed) for seed in (9, 10, 11)])) for name in NAMES}
+
+
+def true_gain(name, seed):
+    parameters = company_parameters(0.0)
+    whole, idle = (
+        simulate_company(20_000, seed=seed, history=False, parameters=each)
+        for each in (parameters, parameters.without(name))
+    )
+    joined = whole.tables["enrolments"].query("programme == @name")
+    joined = joined[joined["enrolled_on"] < pd.Timestamp("2025-11-01")]
+    return here_a_year_after(whole, joined) - here_a_year_after(idle, joined)
 
 
 def here_a_year_after(company, joined):
@@ -494,7 +526,7 @@ def test_intervals_hold_the_true_gain_in_the_share_retained(worlds, gains, name)
     assert_covered(retained, gains[name])
     values = np.array([e.value for e in retained if e.value is not None])
     errors = np.array([(e.high - e.low) / 2 / 1.96 for e in retained if e.low is not None])
-    # the truth is itself counted, from some 3,000 who joined
+    # the truth is itself counted, from some 9,000 who joined
     assert abs(values.mean() - gains[name]) < 0.5 * errors.mean()
     assert errors.mean() == pytest.approx(values.std(), rel=0.2)
 

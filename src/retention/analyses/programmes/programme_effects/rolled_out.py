@@ -10,7 +10,12 @@ import pandas as pd
 from retention.engine import Tables
 from retention.errors import NotEnoughDataError, NotIdentifiedError
 from retention.estimates import Estimate, Grade, normal_interval
-from retention.features import build_rollout_answers, build_rollout_panel, rollout_place
+from retention.features import (
+    build_rollout_answers,
+    build_rollout_panel,
+    build_rollout_rates,
+    rollout_place,
+)
 from retention.models import GroupTimeEffects, GroupTimeEffectsFit
 
 from .effect import ProgrammeEffect, money_word, put_together
@@ -32,17 +37,18 @@ def rolled_out(
             f"{tables.minimum_n}"
         )
     place = rollout_place(tables, name)
-    panel = build_rollout_panel(tables, name, by=place, months=_QUARTER)
-    rates = _rates(panel)
-    share = GroupTimeEffects(base="mean").fit(rates)
-    places, treated = _places(panel)
+    quarters = max(1, round(4 * horizon / tables.window.units_per_year))
+    rates = _rates(build_rollout_rates(tables, name, by=place, months=_QUARTER, after=quarters))
+    share = GroupTimeEffects(base="mean", cluster="place", within="wave", weight="weight").fit(
+        rates
+    )
+    places, treated = _places(rates)
     parallel = not share.pre_trend_p < 0.05
     grade: Grade = "B" if parallel and min(treated, places - treated) >= 3 else "C"
-    quarters = max(1, round(4 * horizon / tables.window.units_per_year))
-    retained, stay = _kept(share, rates, panel, quarters, level, grade, tables)
+    retained, stay = _kept(share, rates, quarters, level, grade, tables)
     return put_together(
         tables, programme, f"roll-out by {place}", retained,
-        _money(panel, quarters, level, grade, tables), stay=stay,
+        _money(tables, name, place, rates, level, grade), stay=stay,
         hazard=_rollout_hazard(tables, name, place, level, grade),
         satisfaction=_satisfaction(tables, name, place, quarters, level),
         checks=share.event_study, curves=None,
@@ -51,20 +57,20 @@ def rolled_out(
     )  # fmt: skip
 
 
-def _rates(panel: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a place and quarter: the share of those here at its start who stayed.
+def _rates(counts: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a place of a wave and quarter: the share of those here who stayed.
 
     A place that leaves faster than others does so before and after its turn, which a share of the
-    first cohort would show as a trend; a rate does not.
+    first customers would show as a trend; a rate does not. A place weighs as its customers do.
     """
-    counted = panel.groupby(["place", "period"], as_index=False).agg(
-        stayed=("retained", "sum"), size=("retained", "size"), adopted=("adopted", "first")
-    )
-    here = counted.groupby("place")["stayed"].shift().fillna(counted["size"])
-    counted["outcome"] = counted["stayed"] / here.where(here > 0)
-    counted["here"] = here
-    emptied = counted.groupby("place")["outcome"].transform(lambda rate: rate.isna().any())
-    return counted[~emptied.astype(bool)].rename(columns={"place": "unit"})
+    counts = counts.assign(unit=counts["wave"].astype(str) + " " + counts["place"].astype(str))
+    quarters = counts["period"].nunique()
+    whole = counts.groupby("unit")["period"].transform("size") == quarters  # never emptied
+    rates = counts[whole].copy()
+    rates["outcome"] = rates["stayed"] / rates["here"]
+    at_turn = rates[rates["period"] == rates["adopted"].max()].set_index("unit")["here"]
+    rates["weight"] = rates["unit"].map(at_turn).astype(float)
+    return rates
 
 
 def _cautions(name: str, fit: GroupTimeEffectsFit, parallel: bool, places: int) -> tuple[str, ...]:
@@ -104,23 +110,35 @@ def _rollout_hazard(
     )
 
 
-def _wave(tables: Tables, name: str, place: str, day: date) -> pd.DataFrame | None:
-    """Return counts by place and month around one wave; places reached within it are left out."""
+def _around_wave(
+    tables: Tables, name: str, place: str, day: date, *, months: int, before: int, after: int
+) -> pd.DataFrame | None:
+    """Return customers of places that had their turn on a day, and of places not reached by then.
+
+    ``turn`` is the first period after it. None where there is no period before or after, or nobody
+    to compare with.
+    """
     try:
         panel = build_rollout_panel(
-            tables, name, by=place, months=1, around=day, before=12, after=12
+            tables, name, by=place, months=months, around=day, before=before, after=after
         )
     except NotEnoughDataError:
         return None
     starts = panel.attrs["periods"]
-    own = sum(start < day for start in starts)
-    since = panel["adopted"].to_numpy(dtype=float) - own
-    keep = np.isnan(since) | (since == 0) | (since > len(starts))
-    late = panel.groupby("place")["adopted"].transform("first").to_numpy(dtype=float)
-    panel = panel[keep & (np.isnan(late) | (late == own))]
-    treated_place = panel["adopted"].to_numpy(dtype=float) == own
-    if not treated_place.any() or treated_place.all() or own == 0:
+    turn = sum(start < day for start in starts)
+    adopted = panel["adopted"].to_numpy(dtype=float)
+    panel = panel[np.isnan(adopted) | (adopted == turn)].assign(turn=turn, wave=str(day))
+    own = panel["adopted"].notna()
+    return panel if own.any() and not own.all() and turn > 0 else None
+
+
+def _wave(tables: Tables, name: str, place: str, day: date) -> pd.DataFrame | None:
+    """Return counts by place and month around one wave."""
+    panel = _around_wave(tables, name, place, day, months=1, before=12, after=12)
+    if panel is None:
         return None
+    own = int(panel["turn"].iloc[0])
+    treated_place = panel["adopted"].notna().to_numpy()
     stayed = panel["retained"].to_numpy()
     first = panel["period"].to_numpy() == 0
     before = np.where(first, 1.0, np.r_[1.0, stayed[:-1]])
@@ -145,41 +163,33 @@ def _wave(tables: Tables, name: str, place: str, day: date) -> pd.DataFrame | No
     return cells
 
 
-def _places(panel: pd.DataFrame) -> tuple[int, int]:
-    first = panel.groupby("place")["adopted"].first()
-    return len(first), int(first.notna().sum())
+def _places(rates: pd.DataFrame) -> tuple[int, int]:
+    """Return how many places are compared, and how many of them had their turn."""
+    return rates["place"].nunique(), rates.loc[rates["adopted"].notna(), "place"].nunique()
 
 
 def _kept(
-    fit: GroupTimeEffectsFit, rates: pd.DataFrame, panel: pd.DataFrame, quarters: int,
-    level: float, grade: Grade, tables: Tables,
+    fit: GroupTimeEffectsFit, rates: pd.DataFrame, quarters: int, level: float, grade: Grade,
+    tables: Tables,
 ) -> tuple[Estimate, Estimate]:  # fmt: skip
     """Return the gain in the share still here at the horizon, and in the mean stay up to it.
 
     The effects on the rate of each quarter are put together into the share kept of those who were
     here at the turn, with and without the programme.
     """
-    months, n = _QUARTER * quarters, panel["unit"].nunique()
+    months = _QUARTER * quarters
     method = f"group-time effects on quarterly retention, put together over {months} months"
     units = tables.window.units_per_year / 4
     wanted = list(range(quarters))
-    if not set(wanted) <= set(fit.event_study.index):
-        why = f"no place was followed for {months} months"
-        share, stay = (
-            Estimate.withheld(why, unit=unit, n=n, method=method, grade=grade)
-            for unit in ("share", f"{tables.window.unit}s")
-        )
-        return share, stay
     effect = fit.event_study.loc[wanted, "effect"].to_numpy(dtype=float)
     spread = fit.event_covariance.loc[wanted, wanted].to_numpy()
-    since = rates["period"] - rates["adopted"]
-    seen = rates[since.isin(wanted)].groupby(since)
-    rate = (seen["stayed"].sum() / seen["here"].sum()).to_numpy(dtype=float)
+    reached = rates[rates["period"] >= rates["adopted"]].groupby("period")[["stayed", "here"]].sum()
+    rate = (reached["stayed"] / reached["here"]).to_numpy(dtype=float)
     without = np.clip(rate - effect, 1e-9, 1.0)
     kept, else_kept = np.cumprod(rate), np.cumprod(without)
     slopes = np.tril(else_kept[:, None] / without[None, :])  # of each share by each effect
     area = np.full(quarters, units) - np.r_[np.zeros(quarters - 1), units / 2]
-    lost = int((panel.groupby("unit")["retained"].last() == 0).sum())
+    n, lost = _compared(rates)
     found = []
     for weight, unit in ((np.eye(quarters)[-1], "share"), (area, f"{tables.window.unit}s")):
         value = float(weight @ (kept - else_kept))
@@ -192,28 +202,48 @@ def _kept(
     return found[0], found[1]
 
 
+def _compared(rates: pd.DataFrame) -> tuple[int, int]:
+    """Return the customers compared and how many of them left; each place in its largest wave."""
+    after = rates[rates["period"] >= rates["adopted"].max()]
+    left = (after["here"] - after["stayed"]).groupby(after["unit"]).sum()
+    units = after.groupby("unit")[["place", "weight"]].first().assign(left=left)
+    largest = units.sort_values("weight").groupby("place").last()
+    return int(largest["weight"].sum()), int(largest["left"].sum())
+
+
 def _money(
-    panel: pd.DataFrame, quarters: int, level: float, grade: Grade, tables: Tables
+    tables: Tables, name: str, place: str, rates: pd.DataFrame, level: float, grade: Grade
 ) -> Estimate:
-    """Return the money added up over the horizon, a customer who was here at the turn."""
-    unit, n = f"{tables.currency} per customer", panel["unit"].nunique()
-    months = _QUARTER * quarters
-    method = f"group-time effects on money, added up over {months} months"
-    if "money" not in panel:
-        return Estimate.withheld("there is no table of orders", unit=unit, n=n, method=method,
-                                 grade=grade)  # fmt: skip
+    """Return the money added up over the horizon, a customer who was here at the turn.
+
+    Each customer is compared with the own money before the turn, so only who was here when that
+    begins is counted.
+    """
+    before = int(rates["adopted"].max())
+    wanted = list(range(rates["period"].nunique() - before))
+    unit, months = f"{tables.currency} per customer", _QUARTER * len(wanted)
+    if "orders" not in tables:
+        return Estimate.withheld(
+            "there is no table of orders", unit=unit, n=0, grade=grade,
+            method=f"group-time effects on money, added up over {months} months",
+        )  # fmt: skip
     method = f"{money_word(tables)}, group-time effects added up over {months} months"
-    spec = GroupTimeEffects(cluster="place", present="retained")
-    fit = spec.fit(panel.assign(outcome=panel["money"]))
-    wanted = list(range(quarters))
-    if not set(wanted) <= set(fit.event_study.index):
-        return Estimate.withheld(f"no place was followed for {months} months", unit=unit, n=n,
-                                 method=method, grade=grade)  # fmt: skip
+    found = [
+        _around_wave(
+            tables, name, place, day.date(), months=_QUARTER, before=before, after=len(wanted)
+        )
+        for day in pd.DatetimeIndex(rates["wave"].unique())
+    ]
+    panel = pd.concat([wave for wave in found if wave is not None], ignore_index=True)
+    panel["outcome"], customers = panel["money"], panel["unit"].nunique()
+    panel["unit"] = panel["wave"] + " " + panel["unit"].astype(str)
+    spec = GroupTimeEffects(base="mean", cluster="place", present="retained", within="wave")
+    fit = spec.fit(panel)
     value = float(fit.event_study.loc[wanted, ["effect"]].to_numpy(dtype=float).sum())
     se = float(np.sqrt(fit.event_covariance.loc[wanted, wanted].to_numpy().sum()))
     low, high = normal_interval(value, se, level)
-    return Estimate(value=value, low=low, high=high, level=level, unit=unit, n=n, method=method,
-                    grade=grade)  # fmt: skip
+    return Estimate(value=value, low=low, high=high, level=level, unit=unit, n=customers,
+                    method=method, grade=grade)  # fmt: skip
 
 
 def _satisfaction(tables: Tables, name: str, place: str, quarters: int, level: float) -> Estimate:
