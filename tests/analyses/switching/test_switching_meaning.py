@@ -62,6 +62,14 @@ class TestPriceRoom:
         at_zero = room.curve.iloc[(room.curve["change"]).abs().argmin()]
         assert at_zero["leaving"] == pytest.approx(1 - np.exp(-room.hazard), abs=1e-3)
 
+    def test_gain_of_the_best_change_is_read_off_the_curve(self, room: Any) -> None:
+        best, gain = room.optimum["the whole stay"], room.first_year_gain
+        year = [
+            np.interp(x, room.curve["change"], room.curve["first_year"]) for x in (best.value, 0)
+        ]
+        assert gain.value == pytest.approx(year[0] - year[1], rel=0.01)
+        assert gain.low < gain.value < gain.high
+
     def test_no_room_is_claimed_where_price_moves_nothing(self, switching_frames: Any) -> None:
         frames, window = switching_frames(n=500, seed=6)
         contracts = frames["contracts"].assign(product="a")
@@ -72,6 +80,7 @@ class TestPriceRoom:
         )
         room = price_room(tables, margin=0.4, draws=100)
         assert not room.optimum["the whole stay"].shown
+        assert not room.first_year_gain.shown
         assert "cannot be shown to rise with price" in room.headline()
 
     def test_assumed_margin_is_said_and_a_wrong_one_refused(self, switching_tables: Tables) -> None:

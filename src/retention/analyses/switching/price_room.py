@@ -34,6 +34,9 @@ class PriceRoom:
         Hazard of leaving a year at today's prices.
     optimum : dict of str to Estimate
         Price change that is worth most, by what counts: the coming year, three years, the stay.
+    first_year_gain : Estimate
+        Margin of the coming year at the change that is best for the whole stay, less that at
+        today's prices, an average customer.
     curve : DataFrame
         change (of the price), leaving (share within a year), value (of an average customer's
         whole stay), first_year (margin of the coming year).
@@ -48,6 +51,7 @@ class PriceRoom:
     elasticity: Estimate
     hazard: float
     optimum: dict[str, Estimate]
+    first_year_gain: Estimate
     curve: pd.DataFrame
     observed: tuple[float, float]
     margin: MarginRate
@@ -59,8 +63,10 @@ class PriceRoom:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("what_counts")
 
     def estimates(self) -> dict[str, Estimate]:
-        """Return the elasticity and the best price changes."""
-        found = {"price_elasticity_of_leaving": self.elasticity}
+        """Return the elasticity, the best price changes and what the best gains in a year."""
+        found = {
+            "price_elasticity_of_leaving": self.elasticity, "first_year_gain": self.first_year_gain
+        }  # fmt: skip
         return found | {f"best_price_change: {name}": e for name, e in self.optimum.items()}
 
     def headline(self) -> str:
@@ -136,8 +142,15 @@ def price_room(
         name: _best(lock, b, h0, rate.value, d, years, level, observed)
         for name, years in _HORIZONS.items()
     }
+    best = optimum["the whole stay"]
+    gain = [
+        price * (_value(best.value or 0.0, each, h0, rate.value, d, 1.0)
+                 - _value(0.0, each, h0, rate.value, d, 1.0))
+        for each in (lock.price_slope, *b)
+    ]  # fmt: skip
     return PriceRoom(
         elasticity=elasticity, hazard=h0, optimum=optimum,
+        first_year_gain=_gain(gain, best, level, f"{tables.currency} per customer"),
         curve=_curve(lock.price_slope, h0, rate.value, d, price),
         observed=observed, margin=rate, currency=tables.currency,
     )  # fmt: skip
@@ -196,6 +209,18 @@ def _best(
     return Estimate(
         value=value, low=min(float(low), value), high=max(float(high), value), level=level,
         events=lock.fit.events, grade="C", unit="share", n=lock.fit.n, method=method,
+    )  # fmt: skip
+
+
+def _gain(gain: list[float], best: Estimate, level: float, unit: str) -> Estimate:
+    """Return the first of the gains, with the interval of the others, its draws."""
+    method = "margin of the coming year at the price best for the whole stay, less that at today's"
+    if best.value is None:
+        return Estimate.withheld(best.why, unit=unit, n=best.n, method=method, grade="C")
+    low, high = np.quantile(gain[1:], [0.5 - level / 2, 0.5 + level / 2])
+    return Estimate(
+        value=gain[0], low=min(float(low), gain[0]), high=max(float(high), gain[0]), level=level,
+        events=best.events, grade="C", unit=unit, n=best.n, method=f"{method}; normal draws of b",
     )  # fmt: skip
 
 

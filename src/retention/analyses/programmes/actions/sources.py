@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from retention.analyses.churn.churn_risk import churn_risk
@@ -289,11 +288,7 @@ def prices(tables: Tables, wanted: Wanted) -> list[Action]:
     best = answer.optimum["the whole stay"]
     if best.value is None or best.low is None or best.high is None or best.low * best.high <= 0:
         return []
-    change = answer.curve["change"].to_numpy(dtype=float)
-    margin = answer.curve["first_year"].to_numpy(dtype=float)
     here = len(build_running(tables))
-    at_best, at_today = (margin[np.abs(change - x).argmin()] for x in (best.value, 0.0))
-    gain = here * float(at_best - at_today)
     way = "higher" if best.value > 0 else "lower"
     return [Action(
         key="try a price", customers=(), source="price_room",
@@ -301,11 +296,7 @@ def prices(tables: Tables, wanted: Wanted) -> list[Action]:
         cost=spent(0.0, here, tables, how="a change of price costs nothing to make"),
         why=f"over the whole stay a change of {best} is worth most; the elasticity is an "
         "association",
-        worth=Estimate(
-            value=gain, unit=tables.currency, n=answer.elasticity.n, grade="C",
-            method="margin of the coming year at that price for all customers less at today's; no "
-            "interval: a trial must tell",
-        ),
+        worth=times(answer.first_year_gain, here, tables),
     )]  # fmt: skip
 
 
