@@ -30,6 +30,7 @@ from .profit import campaign_profit as campaign_profit
 from .profit import expected_maximum_profit as expected_maximum_profit
 from .recommendation import hits as hits
 from .recommendation import reciprocal_ranks as reciprocal_ranks
+from .score_errors import score_errors as score_errors
 from .segment_stability import adjusted_rand_index as adjusted_rand_index
 from .segment_stability import cross_counts as cross_counts
 from .segment_stability import segment_recovery as segment_recovery

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from retention.engine import Tables
 from retention.errors import NotEnoughDataError, ParameterError
-from retention.estimates import Estimate
+from retention.estimates import Estimate, normal_interval
 from retention.features import Driver, build_active, build_activity
 from retention.models import (
     ExpectedLeavers,
@@ -309,11 +309,11 @@ def _numbers(
             method=f"{method}(sd {loss.sd_parameters:,.0f}) and chance (sd {loss.sd_chance:,.0f})",
             **common,
         )  # fmt: skip
-    return found | _validation_numbers(validation, horizon, tables.currency)
+    return found | _validation_numbers(validation, horizon, tables.currency, model.fit.level)
 
 
 def _validation_numbers(
-    validation: ChurnValidation | None, horizon: int, currency: str
+    validation: ChurnValidation | None, horizon: int, currency: str, level: float
 ) -> dict[str, Estimate]:
     if validation is None:
         return {}
@@ -326,20 +326,26 @@ def _validation_numbers(
             method=f"leavers seen over foretold, exact Poisson; {origins}", **common,
         )
     }  # fmt: skip
+    errors: dict[Any, Any] = validation.errors.to_dict("index")
     plain = {
-        "brier_skill": (1 - row["brier"] / row["brier_null"], "share of the squared error of a "
-                        "model of tenure alone that the drivers remove", "share"),
-        "auc": (row["auc"], "chance that a leaver was ranked above a stayer", "probability"),
-        "lift_10": (row["lift_10"], "leavers among the riskiest tenth, over a tenth at random",
+        "brier_skill": (errors["brier_skill"], "share of the squared error of a model of tenure "
+                        "alone that the drivers remove", "share"),
+        "auc": (errors["auc"], "chance that a leaver was ranked above a stayer", "probability"),
+        "lift_10": (errors["lift"], "leavers among the riskiest tenth, over a tenth at random",
                     "times"),
-        "maximum_profit": (validation.maximum_profit, "expected maximum profit of a campaign",
-                           f"{currency} per customer"),
     }  # fmt: skip
-    for name, (value, what, unit) in plain.items():
-        if np.isfinite(value):
-            found[name] = Estimate(
-                value=float(value), unit=unit, method=f"{what}; {origins}; no interval", **common
-            )
+    for name, (score, what, unit) in plain.items():
+        low, high = normal_interval(score["value"], score["se"], level)
+        found[name] = Estimate(
+            value=score["value"], low=low, high=high, level=level, unit=unit,
+            method=f"{what}; {origins}; error by customer", **common,
+        )  # fmt: skip
+    found["maximum_profit"] = Estimate(
+        value=validation.maximum_profit,
+        unit=f"{currency} per customer",
+        method=f"expected maximum profit of a campaign; {origins}; no interval",
+        **common,
+    )
     return found
 
 

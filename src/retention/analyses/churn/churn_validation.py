@@ -21,6 +21,7 @@ from retention.metrics import (
     d_calibration,
     expected_maximum_profit,
     lift,
+    score_errors,
     time_dependent_auc,
 )
 from retention.models import DiscreteHazard, predict_leaving
@@ -46,6 +47,8 @@ class ChurnValidation:
     scores : pandas.DataFrame
         One row a cutoff and one for ``all``: ``n``, ``expected``, ``observed``, ``ratio``,
         ``brier``, ``brier_null``, ``brier_last``, ``auc``, ``lift_10``.
+    errors : pandas.DataFrame
+        ``auc``, ``lift`` of the riskiest tenth and ``brier_skill`` over all cutoffs, with ``se``.
     by_risk, by_tenure : pandas.DataFrame
         Expected and observed leavers by tenth of risk, and by band of tenure.
     gain : pandas.DataFrame
@@ -62,6 +65,7 @@ class ChurnValidation:
 
     scored: pd.DataFrame
     scores: pd.DataFrame
+    errors: pd.DataFrame
     by_risk: pd.DataFrame
     by_tenure: pd.DataFrame
     gain: pd.DataFrame
@@ -157,6 +161,9 @@ def validate_churn(
         scored=scored, scores=_scores(scored), by_tenure=_by_tenure(scored), profit=profit,
         by_risk=calibration(scored["left"], scored["p_leave"]),
         gain=lift(scored["left"], scored["p_leave"], shares=(0.01, 0.05, 0.1, 0.2, 0.3, 0.5)),
+        errors=score_errors(
+            scored["left"], scored["p_leave"], scored["p_null"], clusters=scored.index
+        ),
         maximum_profit=best.profit, d_p_value=uniform.p_value, skipped=tuple(skipped),
     )  # fmt: skip
 
