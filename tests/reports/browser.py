@@ -100,8 +100,12 @@ class Browser:
         return [json.dumps(e["params"]) for e in self.events if e["method"] in names]
 
     def overflow(self) -> int:
-        """Return by how many pixels the page is wider than its window."""
-        return int(self.evaluate("document.documentElement.scrollWidth - window.innerWidth") or 0)
+        """Return by how many pixels the page is wider than its window.
+
+        Not against `window.innerWidth`: a telephone widens that to whatever the page takes.
+        """
+        root = "document.documentElement"
+        return int(self.evaluate(f"{root}.scrollWidth - {root}.clientWidth") or 0)
 
     def screenshot(self, path: Path) -> None:
         """Save a picture of the whole page."""

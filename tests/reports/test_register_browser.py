@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -145,11 +146,14 @@ def test_export_holds_what_is_shown_and_no_formula(page):
     assert "'=cmd|" in lines[1]
 
 
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390, 360])
-def test_no_page_scrolls_sideways(register, browser, tmp_path, width):
+def test_no_page_scrolls_sideways(register, browser, tmp_path, width, dark):
     path = tmp_path / "customers.html"
     path.write_text(render_register(register, title="Customers"), encoding="utf-8")
-    browser.open(path, width)
+    browser.open(path, width, dark=dark)
+    paper = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (max(map(int, re.findall(r"\d+", paper))) < 60) is dark
     assert browser.overflow() <= 0
     press(browser, "Enter")
     assert browser.evaluate("document.getElementById('sheet').open")
