@@ -76,7 +76,7 @@ class ChurnDrivers:
         top = told.iloc[int(np.argmax(told["difference"].abs()))]
         sign = "more" if top["difference"] > 0 else "less"
         return (
-            f"Customers with {top['driver']} {top['value']} run "
+            f"Customers with {top['driver']} = {top['value']} run "
             f"{100 * abs(top['difference']):.1f} points {sign} risk of leaving within "
             f"{self.horizon} {self.unit}s than with {top['against']} (95 % interval "
             f"{100 * top['low']:+.1f} to {100 * top['high']:+.1f}; n {self.model.fit.n:,.0f} "

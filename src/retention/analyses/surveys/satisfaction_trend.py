@@ -66,8 +66,9 @@ class SatisfactionTrend:
         where = "all customers" if last["by"] == "all" else f"{last['by']} {last['group']}"
         began = "" if last["began"] in ("", last["when"]) else f", probably since {last['began']}"
         what = "satisfaction" if last["what"] == "score" else f"complaints about {last['what']}"
+        count = "1 signal" if len(self.signals) == 1 else f"{len(self.signals)} signals"
         return (
-            f"{len(self.signals)} signals; the latest: {what} of {where} went {last['direction']} "
+            f"{count}; the latest: {what} of {where} went {last['direction']} "
             f"in {last['when']}{began} (chart {last['chart']})."
         )
 

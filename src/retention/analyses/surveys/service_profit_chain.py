@@ -87,8 +87,9 @@ class ServiceProfitChain:
             )
         first = seen.iloc[0]
         key = f"{first['view']}: {first['cause']} to {first['result']}"
+        visible = "1 is" if len(shown) == 1 else f"{len(shown)} are"
         return (
-            f"Of {len(best)} links of the chain, {len(shown)} are visible in {self.branches} "
+            f"Of {len(best)} links of the chain, {visible} visible in {self.branches} "
             f"branches ({', '.join(shown)}); the clearest is {_words(first['cause'])} to "
             f"{_words(first['result'])}, {first['view']} branches: {self.numbers[key]}."
         )
