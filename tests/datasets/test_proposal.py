@@ -54,6 +54,16 @@ def test_proposal(files, tmp_path):
     assert "# broken.parquet: " in text
 
 
+def test_western_text_that_is_valid_chinese_by_chance_is_proposed_as_western(tmp_path):
+    text = "Bestellnr;Kunde;Bestelldatum;Betrag;Produkt\n1;a;01.02.2024;5,00;Lager größer\n"
+    text.encode("cp1252").decode("gb18030")  # so it is
+    (tmp_path / "Aufträge.csv").write_bytes(text.encode("cp1252"))
+    said = propose_tables(tmp_path, tmp_path)
+    assert '# encoding = "windows-1252"  # confirm: not UTF-8; the bytes fit' in said
+    assert "MISSING" not in said
+    assert "gb18030" in said
+
+
 def test_what_is_missing_or_ambiguous_is_asked(tmp_path):
     (tmp_path / "customers.csv").write_text("customer_id,when\na,01/02/2024\n")
     text = propose_tables(tmp_path, tmp_path)

@@ -156,6 +156,23 @@ def test_a_wrong_encoding_names_file_and_position(tmp_path, codec, named, where)
         orders(tmp_path, f'path = "o.csv"\n{line}')
 
 
+@pytest.mark.parametrize("word", ["größer", "créée", "Ärzte, Öfen, Übung", "façade à Noël"])
+def test_letters_side_by_side_are_western_text(tmp_path, word):
+    frame = ORDERS.assign(customer_id="c", product=[word] * 4)
+    frame.to_csv(tmp_path / "o.csv", index=False, encoding="cp1252")
+    got = orders(tmp_path, 'path = "o.csv"\nencoding = "windows-1252"\n')
+    pd.testing.assert_frame_equal(got, expected(frame))
+
+
+@pytest.mark.parametrize(("codec", "word"), [("cp1251", "Москва"), ("gbk", "国"), ("big5", "客戶")])
+def test_what_is_not_western_is_not_read_as_such(tmp_path, codec, word):
+    ORDERS.assign(customer_id="c", product=[word] * 4).to_csv(
+        tmp_path / "o.csv", index=False, encoding=codec
+    )
+    with pytest.raises(DataError, match=r"o\.csv does not read as windows-1252"):
+        orders(tmp_path, 'path = "o.csv"\nencoding = "windows-1252"\n')
+
+
 def test_unknown_encoding_is_a_fault_of_the_project(tmp_path):
     ORDERS.to_csv(tmp_path / "o.csv", index=False)
     with pytest.raises(ProjectError, match="encoding 'klingon' is unknown"):

@@ -33,6 +33,11 @@ _NAMES = {
 }
 _CHUNK = 1 << 20
 _HIGH = re.compile(rb"[\x80-\xff]+")
+# up to three letters of Western languages side by side, as in "größer" or "créée"; without eth and
+# thorn, which are rare, and half of the commonest Chinese characters
+_LETTERS = re.compile(
+    rb"[\x8a\x8c\x8e\x9a\x9c\x9e\x9f\xc0-\xcf\xd1-\xd6\xd8-\xdd\xdf-\xef\xf1-\xf6\xf8-\xfd\xff]{2,3}"
+)
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ def _refuse_gibberish(path: Path, table: str, encoding: str) -> None:
         for found in _HIGH.finditer(chunk):
             size = found.end() - found.start()
             high += size
-            runs += size if size > 1 else 0
+            runs += size if size > 1 and not _LETTERS.fullmatch(found[0]) else 0
             where = done + found.start() if where < 0 else where
         nul |= b"\0" in chunk
         done += len(chunk)

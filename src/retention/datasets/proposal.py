@@ -29,7 +29,8 @@ __all__ = ["propose_tables"]
 
 _TEXT = (".csv", ".tsv", ".txt", ".gz")
 _EXCEL = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
-_CANDIDATES = ("gb18030", "windows-1252", "latin-1")
+# Western text is often valid gb18030 by chance; Chinese text is refused as Western
+_CANDIDATES = ("windows-1252", "latin-1", "gb18030")
 _SAMPLE = 200
 # what columns and tables are called elsewhere; compared without case, blanks and signs
 _ALSO: Mapping[str, tuple[str, ...]] = {
@@ -65,6 +66,8 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
         "transactionid",
         "auftragsnr",
         "auftrag",
+        "bestellnr",
+        "bestellnummer",
         "rechnungsnr",
         "订单号",
         "订单编号",
@@ -76,6 +79,8 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
         "date",
         "datum",
         "auftragsdatum",
+        "bestelldatum",
+        "rechnungsdatum",
         "日期",
         "订单日期",
         "下单日期",
@@ -94,7 +99,8 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
     "answered_on": ("answerdate", "surveydate", "datum", "date", "答卷日期"),
     "item": ("question", "frage", "题目"),
     "score": ("rating", "answer", "wert", "分数", "评分"),
-    "segment": ("group", "customergroup", "kundengruppe", "客户类别"),
+    "name": ("customername", "company", "kundenname", "firma", "客户名称", "公司名称"),
+    "segment": ("group", "customergroup", "kundengruppe", "客户类别", "客户类型", "细分市场"),
     "region": ("area", "territory", "gebiet", "地区", "区域"),
     "channel": ("kanal", "渠道"),
     "employee_id": ("employee", "agent", "staffid", "mitarbeiter", "员工编号"),
