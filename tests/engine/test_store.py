@@ -195,6 +195,29 @@ def test_pseudonyms_join_but_do_not_tell(shop, monkeypatch):
     assert b"another key" not in stored
 
 
+@pytest.mark.parametrize("theirs", ["customer_id", "Kundennr"])
+def test_pseudonyms_hold_in_what_is_set_aside(tmp_path, monkeypatch, theirs):
+    (tmp_path / "customers.csv").write_text(
+        f"{theirs},acquired_on,name,size\nRAW-1,2024-01-01,Erika,big\nRAW-2,soon,Max,small\n"
+        "RAW-3,2024-01-01,Anna,big,too much\n",
+        encoding="utf-8",
+    )
+    mapped = f'path = "customers.csv"\n[tables.customers.columns]\ncustomer_id = "{theirs}"\n'
+    more = f"[tables.customers]\n{mapped}[privacy]\npseudonymise = true\n"
+    (tmp_path / "retention.toml").write_text(HEAD.format(more=more))
+    monkeypatch.setenv("RETENTION_KEY", "0123456789abcdef")
+    tables = read_tables(Project.load(tmp_path))
+    check = tables.check.tables["customers"]
+    assert (check.rows, check.used, check.set_aside) == (3, 1, 2)
+    (row,) = pd.read_csv(tmp_path / "data/set_aside/customers.csv", dtype=str).to_dict("records")
+    assert row.pop("customer_id") not in ("RAW-2", tables.query("from customers").customer_id[0])
+    assert row == {"failed_rules": "acquired_on_is_date", "acquired_on": "soon", "size": "small"}
+    lines = pd.read_csv(tmp_path / "data/set_aside/customers_unreadable.csv", dtype=str)
+    assert lines.to_dict("records") == [{"file": "customers.csv", "line": "4"}]
+    kept = b"".join(p.read_bytes() for p in (tmp_path / "data").rglob("*") if p.is_file())
+    assert not any(word in kept for word in (b"RAW-", b"Erika", b"Max", b"Anna"))
+
+
 def test_a_full_disk_is_told_from_a_fault_of_the_data(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")

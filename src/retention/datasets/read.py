@@ -199,11 +199,22 @@ class _Reader:
                     direct = opened.lasting and admission.as_is
                     admission.write(self.engine, folder, good=not direct)
             if (scratch / UNREADABLE).exists():
-                (scratch / UNREADABLE).rename(folder / UNREADABLE)
+                self.keep_unreadable(scratch / UNREADABLE, folder / UNREADABLE)
             self.engine.drop(opened.relation)
             shutil.rmtree(scratch)
             saved = {**found.to_dict(), "content": key, "good": admission.good}
             (folder / "found.json").write_text(json.dumps(saved), encoding="utf-8")
+
+    def keep_unreadable(self, found: Path, target: Path) -> None:
+        """Keep the lines that could not be parsed; only where they stand, if ids are to be hidden.
+
+        Nobody knows which part of such a line is a name.
+        """
+        if not self.rules.pseudonymise:
+            found.rename(target)
+            return
+        lines = f"select file, line from read_parquet({literal(str(found))})"
+        self.engine.execute(f"copy ({lines}) to {literal(str(target))} (format parquet)")
 
     def use(self, source: TableSource, entry: Path) -> Admitted:
         """Make a stored table known to the engine and lay out what was set aside."""

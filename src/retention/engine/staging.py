@@ -51,7 +51,7 @@ class Staging:
     sql : str
         A query with each contract column that the source has, each attribute, and for each
         contract column a boolean ``given <name>``: the source held something; and the source's own
-        row as the struct ``source row``.
+        row as the struct ``source row``, of which pseudonyms leave what is not personal.
     present : tuple of str
         Contract columns that the source has.
     attributes : tuple of str
@@ -117,7 +117,7 @@ def stage(
     attributes = tuple(
         name for name in source.keep if name in types and name not in taken and name not in schema
     )
-    parts, converted = [], set()
+    parts, converted, told = [], set(), []
     for name in present:
         kind = types[names[name]].upper()
         raw = _mapped(identifier(names[name]), kind, source.values.get(name, {}), tidy)
@@ -130,6 +130,8 @@ def stage(
             typed = raw
         if pseudonymise and name in _IDS:
             typed = _pseudonym(typed)
+        # under the column's own name its value in the source would be found
+        told.append(f"{identifier(name)} := {typed if name in _IDS else raw}")
         parts.append(f"{typed} as {identifier(name)}")
         parts.append(f"({raw}) is not null as {identifier('given ' + name)}")
     for name in attributes:
@@ -137,7 +139,7 @@ def stage(
         raw = _mapped(identifier(name), kind, source.values.get(name, {}), tidy)
         parts.append(f"{_attribute(raw, kind)} as {identifier(name)}")
     if pseudonymise:
-        parts.append(f"struct_pack({', '.join(map(identifier, present))}) as {SOURCE_ROW}")
+        parts.append(f"struct_pack({', '.join(told)}) as {SOURCE_ROW}")
     else:
         parts.append(f"src as {SOURCE_ROW}")
     texts = [n for n in present if types[names[n]].upper() == "VARCHAR"]
