@@ -1,13 +1,12 @@
 """The oldest and the newest DuckDB and sqlglot that pyproject.toml allows: ``make versions``.
 
 Two environments are made under ``build/versions/``, equal but for these two packages. In each the
-tests of engine, features and sources run, and every query of the features is translated to Spark;
-the translations of both must be the same text. Needs the package index, as ``make setup`` does.
+tests of engine, features and sources run, and every query of features and checks is translated to
+Spark; the translations of both must be the same text. Needs the package index, like ``make setup``.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -21,7 +20,8 @@ FOLDER = ROOT / "build/versions"
 PACKAGES = ("duckdb", "sqlglot")
 TESTS = (
     "tests/engine", "tests/features", "tests/datasets/test_sources.py",
-    "tests/datasets/test_read.py", "src/retention/engine", "src/retention/features",
+    "tests/datasets/test_read.py", "tests/analyses/test_queries.py", "src/retention/engine",
+    "src/retention/features",
 )  # fmt: skip
 
 
@@ -57,24 +57,23 @@ def environment(which: str) -> Path:
 
 
 def translated(target: Path) -> None:
-    """Write every query of the features as Spark would see it, in order."""
-    spec = importlib.util.spec_from_file_location(
-        "feature_examples", ROOT / "tests/features/conftest.py"
-    )
-    examples = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(examples)
+    """Write every query of features and checks as Spark would see it, in order."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from features.conftest import ITEMS, every_feature, outcome
+    from features.test_engines import check_queries
+
     from retention.datasets import simulate_company
     from retention.engine import Embedded, Tables, translate
 
     company = simulate_company(150, seed=11)
-    tables = Tables.from_frames(company.tables, window=company.window, items=examples.ITEMS)
+    tables = Tables.from_frames(company.tables, window=company.window, items=ITEMS)
     seen: list[str] = []
     frame = Embedded.frame
     Embedded.frame = lambda self, sql: (seen.append(sql), frame(self, sql))[1]
-    for feature in examples.every_feature().values():
-        examples.outcome(feature, tables)
-    views = list(tables._views.values())
-    target.write_text("\n\n".join(translate(sql, "spark") for sql in views + seen), "utf-8")
+    for feature in every_feature().values():
+        outcome(feature, tables)
+    queries = [*check_queries(company), *tables._views.values(), *seen]
+    target.write_text("\n\n".join(translate(sql, "spark") for sql in queries), "utf-8")
 
 
 def main() -> int:

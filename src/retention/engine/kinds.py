@@ -13,7 +13,7 @@ from typing import Any
 
 from retention.schemas import INPUT_TABLES
 
-__all__ = ["DATE", "DECIMAL", "REAL", "TEXT", "WHOLE", "kinds_of", "named_kinds"]
+__all__ = ["DATE", "DECIMAL", "REAL", "TEXT", "WHOLE", "called", "kinds_of", "named_kinds"]
 
 DATE, DECIMAL, REAL, TEXT, WHOLE = "date", "decimal", "real", "text", ""
 _OF_CONTRACT = {"date": DATE, "money": DECIMAL, "number": REAL, "text": TEXT, "period": TEXT}
@@ -37,6 +37,20 @@ _SAME = (
 _ANY_OF = ("Coalesce", "Greatest", "Least")
 
 
+# functions that the oldest sqlglot allowed does not know, by the name the newest gives them
+_UNKNOWN = {
+    "MAKE_DATE": "DateFromParts",
+    "DENSE_RANK": "DenseRank",
+    "REGEXP_FULL_MATCH": "RegexpFullMatch",
+}
+
+
+def called(node: Any) -> str:
+    """Return what sqlglot calls an expression; DuckDB's name for a function it does not know."""
+    kind = type(node).__name__
+    return _UNKNOWN.get(node.name.upper(), node.name.upper()) if kind == "Anonymous" else kind
+
+
 def named_kinds(tree: Any) -> dict[str, set[str]]:
     """Return the kinds of every column and alias of a query, by name in small letters."""
     names: dict[str, set[str]] = {}
@@ -53,7 +67,7 @@ def named_kinds(tree: Any) -> dict[str, set[str]]:
 
 def kinds_of(node: Any, names: Mapping[str, set[str]]) -> frozenset[str]:
     """Return every kind that an expression may be of; none where its text does not tell."""
-    kind = type(node).__name__
+    kind = called(node)
     if kind == "Column":
         return frozenset(names.get(node.name.lower(), ()))
     if kind == "Literal":

@@ -13,7 +13,7 @@ from typing import Any
 
 from retention.errors import ParameterError, ProjectError
 
-from .kinds import DATE, DECIMAL, REAL, TEXT, kinds_of, named_kinds
+from .kinds import DATE, DECIMAL, REAL, TEXT, called, kinds_of, named_kinds
 
 __all__ = ["lint", "parsed", "sqlglot_module"]
 
@@ -44,10 +44,10 @@ _COMPARED = frozenset(
         *("Log", "Lower", "Max", "MD5", "Min", "Month", "Nullif", "Or", "Pow", "Quarter"),
         *("RegexpFullMatch", "RegexpReplace", "Replace", "Round", "RowNumber", "Sqrt", "Substring"),
         *("Sum", "TimeToStr", "Trim", "TryCast", "Year"),
+        # of the checks, under DuckDB's names: `dialect` translates them
+        *("ISFINITE", "TRY_STRPTIME", "TIMEZONE"),
     }
 )
-# of the checks, under DuckDB's names: `dialect` translates them
-_TRANSLATED = frozenset({"REGEXP_FULL_MATCH", "ISFINITE", "TRY_STRPTIME", "TIMEZONE"})
 _RANKS = ("RowNumber", "Rank", "DenseRank", "Lag", "Lead", "FirstValue", "LastValue")
 _STRFTIME = frozenset("YmdHMS")
 
@@ -102,15 +102,12 @@ def parsed(sql: str) -> Any:
 
 
 def _faults(node: Any) -> Iterator[str]:
-    kind = type(node).__name__
-    name = node.name.upper() if kind == "Anonymous" else kind.upper()
-    if name in _INSTEAD:
-        yield f"{name.lower()}: write {_INSTEAD[name]}"
-    elif isinstance(node, sqlglot_module().exp.Func) and not {kind, name} & (
-        _COMPARED | _TRANSLATED
-    ):
+    name = called(node)
+    if name.upper() in _INSTEAD:
+        yield f"{name.lower()}: write {_INSTEAD[name.upper()]}"
+    elif isinstance(node, sqlglot_module().exp.Func) and name not in _COMPARED:
         yield f"{name.lower()}: not compared on both engines; write it with what is"
-    for rule in _RULES.get(kind, ()):
+    for rule in _RULES.get(type(node).__name__, ()):
         if fault := rule(node):
             yield fault
 
@@ -225,7 +222,7 @@ def _window(node: Any) -> str | None:
     inner = node.this
     while type(inner).__name__ in ("IgnoreNulls", "RespectNulls", "Filter"):
         inner = inner.this
-    if type(inner).__name__ in _RANKS and not node.args.get("order"):
+    if called(inner) in _RANKS and not node.args.get("order"):
         return "window: rows have no order; write order by"
     return None
 
