@@ -1,9 +1,12 @@
 """Every feature on DuckDB and on Spark, compared: ``make spark``.
 
-``python benchmarks/spark_compare.py [--customers 500] [--master local-cluster[2,1,1024]]``. The
-default starts two workers of one core and 1 GB each, processes of their own, on the loopback. Keys,
-counts and money must be equal to the bit, other numbers to 1e-12; prints wall seconds of both and
-ends with 1 if any differ.
+``python benchmarks/spark_compare.py [--customers 500] [--orders 2] [--master ...]``. The default
+starts two workers of one core and 1 GB each, processes of their own, on the loopback. Keys, counts
+and money must be equal to the bit, other numbers to 1e-12; ends with 1 if any differ.
+
+First every feature of a small company, in wall seconds: what Spark costs before it counts anything.
+Then so many million orders, read, checked and summarised by both, in seconds of processor time of
+all processes: what it costs to count there.
 """
 
 from __future__ import annotations
@@ -11,10 +14,12 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 import time
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,6 +46,7 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=500)
+    parser.add_argument("--orders", type=float, default=2.0, help="millions; 0 leaves them out")
     parser.add_argument("--master", default="local-cluster[2,1,1024]")
     chosen = parser.parse_args()
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
@@ -52,10 +58,55 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             differ = compare(calls, here, calls.on_engine(spark, here, Path(folder)))
+        if chosen.orders:
+            with tempfile.TemporaryDirectory() as folder:
+                differ += at_scale(calls, chosen.master, Path(folder), chosen.orders)
     finally:
         spark.close()
     print("all features agree" if not differ else f"{differ} features differ")
     return min(differ, 1)
+
+
+def at_scale(calls: ModuleType, master: str, folder: Path, millions: float) -> int:
+    """Print processor seconds of three steps on either engine, and return how many differ."""
+    import bench_data
+
+    from retention.datasets import read_tables
+    from retention.features import build_cube, build_rfm
+    from retention.project import Project
+
+    bench_data.make(folder, millions)
+    (folder / "retention.toml").unlink()
+    spark = f'name = "spark"\nmaster = "{master}"\nthreads = 4'
+    said: dict[str, dict[str, Any]] = {}
+    for name, engine in {"DuckDB": "threads = 2", "Spark": spark}.items():
+        (folder / "retention.toml").write_text(bench_data.PROJECT.format(engine=engine))
+        shutil.rmtree(folder / "data", ignore_errors=True)  # what the other remembered
+        spent = [processor_seconds()]
+        tables = read_tables(Project.load(folder))
+        spent.append(processor_seconds())
+        said[name] = {"check": {table: c.used for table, c in tables.check.tables.items()}}
+        for feature in (build_rfm, build_cube):
+            said[name][feature.__name__] = feature(tables)
+            spent.append(processor_seconds())
+        check, summary, cube = (f"{after - before:.1f}" for before, after in pairwise(spent))
+        print(f"{name}, {millions:g}M orders, processor seconds:", end=" ")
+        print(f"check {check}, summary {summary}, cube {cube}", flush=True)
+    try:
+        calls.assert_same(*said.values(), rtol=1e-12)
+    except AssertionError as error:
+        print("NO:", error)
+        return 1
+    return 0
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this process and all it started, such as Spark's workers."""
+    import psutil
+
+    me = psutil.Process()
+    times = [process.cpu_times() for process in (me, *me.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
 
 
 def compare(calls: ModuleType, here: Any, there: Any) -> int:
