@@ -20,8 +20,7 @@ FOLDER = ROOT / "build/versions"
 PACKAGES = ("duckdb", "sqlglot")
 TESTS = (
     "tests/engine", "tests/features", "tests/datasets/test_sources.py",
-    "tests/datasets/test_read.py", "tests/analyses/test_queries.py", "src/retention/engine",
-    "src/retention/features",
+    "tests/datasets/test_read.py", "src/retention/engine", "src/retention/features",
 )  # fmt: skip
 
 

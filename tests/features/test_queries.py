@@ -1,6 +1,6 @@
 """SQL that stands in analyses and features themselves: it must mean the same on every engine.
 
-The templates are linted as they run, in ``tests/features/test_engines.py``.
+The templates are linted as they run, in ``test_engines.py``.
 """
 
 from __future__ import annotations
@@ -10,21 +10,33 @@ import re
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from jinja2 import Environment, meta
 
 import retention
 from retention.analyses import data_quality
-from retention.datasets import simulate_company
+from retention.analyses.customers.data_quality import CONFLICTS
 from retention.engine import Tables, lint, render
+from retention.errors import DataError
+
+from .conftest import hostile, on_engine
 
 pytest.importorskip("sqlglot", reason="needs the extra spark")
 
 ROOT = Path(retention.__file__).parent
 BEGINS = re.compile(r"select\s|with \w+ as \(")
 # composed of parts in Python: these are linted as they run
-COMPOSED = {"data_quality.py", "history.py", "rfm.py"}
-GIVEN = {"since": date(2025, 1, 1), "on": date(2025, 1, 1), "tenure": "1"}
+COMPOSED = {"analyses/customers/data_quality.py", "features/history.py", "features/rfm.py"}
+DAY = date(2025, 1, 1)
+GIVEN = {
+    **dict.fromkeys(("since", "on", "then", "until", "before"), DAY),
+    "tenure": "1",
+    "by": "region",
+    "name": "rebate",
+    "p": "rebate",
+    "customer_id": "C00000007",
+}
 TEMPLATES = Environment(autoescape=True)
 TEMPLATES.filters |= {"ident": str, "literal": str}
 
@@ -33,12 +45,13 @@ TEMPLATES.filters |= {"ident": str, "literal": str}
 def queries() -> dict[str, tuple[list[str], bool]]:
     """Return by module its whole queries, and whether it composes others."""
     files = [path for folder in ("analyses", "features") for path in (ROOT / folder).rglob("*.py")]
-    read = {path.name: path.read_text(encoding="utf-8") for path in sorted(files)}
-    return {
-        name: texts(source)
-        for name, source in read.items()
-        if re.search("[\"'](select|with) ", source)
-    }
+    read = {_name(path): path.read_text(encoding="utf-8") for path in sorted(files)}
+    worth = re.compile("[\"'](select|with) ")
+    return {name: texts(source) for name, source in read.items() if worth.search(source)}
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def texts(source: str) -> tuple[list[str], bool]:
@@ -81,9 +94,8 @@ def test_queries_composed_in_python_are_known(queries):
     assert {name for name, (_, composed) in queries.items() if composed} == COMPOSED
 
 
-def test_what_data_quality_asks_passes_the_lint(monkeypatch):
-    company = simulate_company(40, seed=2)
-    tables = Tables.from_frames(company.tables, window=company.window)
+def test_what_data_quality_asks_passes_the_lint(small_company, monkeypatch):
+    tables = Tables.from_frames(small_company.tables, window=small_company.window)
     seen = []
     query = Tables.query
 
@@ -95,3 +107,34 @@ def test_what_data_quality_asks_passes_the_lint(monkeypatch):
     data_quality(tables)
     assert len(seen) > 5
     assert {fault for sql in set(seen) for fault in lint(sql)} == set()
+
+
+@pytest.mark.spark
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_every_query_of_analyses_says_the_same_on_spark(queries, small_company, spark, tmp_path):
+    frames, window = hostile(small_company), small_company.window
+    here = Tables.from_frames(frames, window=window)
+    there = on_engine(spark, here, tmp_path)
+    asked = {
+        text: filled(text)
+        for name, (found, _) in queries.items()
+        for text in found
+        if name.startswith("analyses")
+    }
+    asked |= {f"conflict: {what}": f"select customer_id from ({sql}) as found order by customer_id"
+              for what, (_, sql) in CONFLICTS.items()}  # fmt: skip
+    different, rows = {}, 0
+    for text, sql in asked.items():
+        ours = here.query(sql)
+        rows += len(ours)
+        try:
+            # the conflicts have no order of their own
+            pd.testing.assert_frame_equal(*map(_in_order, (ours, there.query(sql))), rtol=1e-12)
+        except (AssertionError, DataError) as error:
+            different[text] = str(error).splitlines()[:4]
+    assert not different
+    assert rows > 1000
+
+
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values(list(frame.columns), ignore_index=True)
