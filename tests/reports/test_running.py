@@ -88,7 +88,7 @@ def test_a_report_from_notebooks_to_page(project_dir):
 def test_the_same_inputs_give_the_same_bytes(project_dir, canned):
     run(project_dir)
     index = rebuild_index(Project.load(project_dir)).read_text(encoding="utf-8")
-    assert "1 reports, the latest for October 2026" in index
+    assert "Reports: 1; the latest is for October 2026" in index
     folder = project_dir / "reports/2026-10"
     before = files_of(folder)
     assert run(project_dir).status == "up to date"
