@@ -74,6 +74,7 @@ def test_markdown_is_looked_up_block_by_block(phrases):
             "84.3%（95% 置信区间 83.4 至 85.2%；样本量 7,043，事件 1,869；等级 D）",
         ),
         ("12.0 EUR per customer", "12.0 EUR/客户"),
+        ("12.0 EUR per case", "12.0 EUR/件"),
         ("October 2026", "2026年10月"),
         ("36 months", "36 个月"),
         ("2026-10-31", "2026-10-31"),

@@ -290,7 +290,7 @@ class Phrases:
             if found:
                 one, cost = self._unit(head, depth + 1)
                 other = self.units.get(tail) or self.texts.get(shape(tail)) or tail
-                other = re.sub("^(位|个|名|件|次|份|家)", "", other)
+                other = re.sub("^(位|个|名|件|次|份|家)(?=.)", "", other)
                 return f"{one}{joined}{other}", cost + len(self.left(other))
         return unit, len(self.left(unit))
 
