@@ -89,7 +89,7 @@ def _renew_latest(project: Project, archive: Archive) -> None:
 def _index(project: Project, archive: Archive, lang: str, languages: Sequence[str]) -> str:
     words = words_in(lang, project.root)
     periods = archive.periods()[::-1]
-    metrics = {p: read_json(archive.folder / p.label / METRICS) or {} for p in periods}
+    entries, kept = _read(archive, periods, words, languages[0])
     company = words.phrases(str(project.report.get("title") or project.name))
     return render_page(
         "archive",
@@ -97,11 +97,31 @@ def _index(project: Project, archive: Archive, lang: str, languages: Sequence[st
         company=company,
         period=None,
         words=words,
-        periods=[
-            _entry(archive, period, metrics[period], words, languages[0]) for period in periods
-        ],
-        trends=_trends(periods, metrics, words),
+        periods=entries,
+        trends=_trends(periods, kept, words),
     )
+
+
+_Figures = Mapping[str, tuple[str, dict[str, Any] | None]]
+
+
+def _read(
+    archive: Archive, periods: Sequence[Period], words: Words, first: str
+) -> tuple[list[dict[str, Any]], dict[Period, _Figures]]:
+    """Return what the page says of each period, and its key figures: label and number by key.
+
+    One report is read after the other, and no more of it kept: there may be hundreds.
+    """
+    entries: list[dict[str, Any]] = []
+    kept: dict[Period, _Figures] = {}
+    figures: list[dict[str, Any]] = []
+    for place, period in enumerate(periods):
+        metrics = read_json(archive.folder / period.label / METRICS) or {}
+        entries.append(_entry(archive, period, metrics, words, first))
+        figures = figures if place else metrics.get("key_figures", [])  # those of the latest
+        found = numbers(metrics)
+        kept[period] = {f["key"]: (f.get("label", ""), found.get(f["key"])) for f in figures}
+    return entries, kept
 
 
 def _write(path: Path, text: str) -> Path:
@@ -174,26 +194,27 @@ def _changes(changed: Mapping[str, list[str]], words: Words) -> str:
 
 
 def _trends(
-    periods: tuple[Period, ...], metrics: Mapping[Period, Mapping[str, Any]], words: Words
+    periods: Sequence[Period], kept: Mapping[Period, _Figures], words: Words
 ) -> list[dict[str, Any]]:
     if not periods:
         return []
     alike = (periods[0].unit, periods[0].first_month)
     same_unit = [p for p in periods if (p.unit, p.first_month) == alike][::-1]
-    by_period = {p: numbers(metrics[p]) for p in same_unit}
-    figures = metrics[periods[0]].get("key_figures", [])
-    trends = [_trend(f["key"], f.get("label", ""), by_period, words) for f in figures]
+    trends = [
+        _trend({p: kept[p][key][1] for p in same_unit}, label or "", key, words)
+        for key, (label, _) in kept[periods[0]].items()
+    ]
     return [trend for trend in trends if trend["spark"]]
 
 
 def _trend(
-    key: str, called: str, by_period: Mapping[Period, Mapping[str, dict[str, Any]]], words: Words
+    records: Mapping[Period, dict[str, Any] | None], called: str, key: str, words: Words
 ) -> dict[str, Any]:
-    series = [(p, found.get(key, {}).get("value")) for p, found in by_period.items()]
+    series = [(p, record["value"] if record else None) for p, record in records.items()]
     while series and series[0][1] is None:
         series.pop(0)
     known = [value for _, value in series if value is not None]
-    last = by_period[series[-1][0]].get(key) if series else None
+    last = records[series[-1][0]] if series else None
     if len(known) < 2 or last is None:
         return {"spark": ""}
     texts = number_texts(Estimate(**last))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,13 +78,13 @@ class History:
         earlier = [p for p in archive.periods() if (p.unit, p.first_month) == alike and p < period]
         wanted = {*earlier[-_KEPT:], *(p for p in earlier if p == period.same_last_year())}
         found = {p: read_json(archive.folder / p.label / METRICS) for p in sorted(wanted)}
-        self.metrics = {p: m for p, m in found.items() if m is not None}
+        self.metrics = {p: _kept(numbers(m)) for p, m in found.items() if m is not None}
         published = read_json(archive.published(period) / MANIFEST) or {}
         self.first: dict[str, float] = published.get("first", {})
 
     def record(self, period: Period, key: str) -> dict[str, Any] | None:
         """Return a number of record of a period, or None."""
-        return numbers(self.metrics.get(period, {})).get(key)
+        return self.metrics.get(period, {}).get(key)
 
     def series(self, key: str) -> list[tuple[Period, float | None]]:
         """Return a number's value in every period that has one kept, in order of time."""
@@ -91,6 +92,17 @@ class History:
         while found and found[0][1] is None:
             found.pop(0)
         return found
+
+
+def _kept(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return records whose texts, the same in every report, are in memory once."""
+    return {
+        sys.intern(key): {
+            name: sys.intern(value) if isinstance(value, str) else value
+            for name, value in record.items()
+        }
+        for key, record in records.items()
+    }
 
 
 def numbers(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
