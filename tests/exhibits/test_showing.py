@@ -10,11 +10,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from retention.errors import GateError, ParameterError
 from retention.estimates import Estimate
 from retention.exhibits import ANSWER_MIME, TABLE_MIME, describe, new_axes, show
-from retention.exhibits.theme import PALETTE, font_families
+from retention.exhibits.theme import PALETTE, PercentTicks, font_families
 
 SHARE = Estimate(
     value=0.9, low=0.88, high=0.92, unit="share", n=1200, events=120, method="Wilson", grade="D"
@@ -186,6 +187,22 @@ def test_a_plain_script_prints_what_a_reader_would_see(capsys):
 def test_anything_else_is_refused(shown):
     with pytest.raises(ParameterError, match="not int"):
         show(3)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "labels"),
+    [
+        ([0, 0.5, 1], ["0%", "50%", "100%"]),
+        ([-0.025, 0, 0.025], ["\N{MINUS SIGN}2.5%", "0.0%", "2.5%"]),
+        ([0.0, 0.0025], ["0.00%", "0.25%"]),
+        ([0.1, 0.2, 0.30000000000000004], ["10%", "20%", "30%"]),
+    ],
+)
+def test_a_tick_of_shares_stands_where_it_says(ticks, labels):
+    formatter = PercentTicks()
+    axis = Figure().subplots().xaxis
+    axis.set_major_formatter(formatter)
+    assert formatter.format_ticks(ticks) == labels
 
 
 def test_the_palette_has_no_colour_twice():

@@ -16,10 +16,12 @@ from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from cycler import cycler
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import PercentFormatter
 
 from retention.errors import ParameterError
 
@@ -32,6 +34,7 @@ __all__ = [
     "MUTED",
     "PALETTE",
     "Description",
+    "PercentTicks",
     "chinese_font",
     "describe",
     "description_of",
@@ -169,6 +172,23 @@ def style() -> Mapping[str, Any]:
             "ytick.labelsize": 10,
         }
     )
+
+
+class PercentTicks(PercentFormatter):
+    """Ticks of an axis of shares as per cent, with the decimals that they need and no more.
+
+    A tick at 0.025 is 2.5 %, never 2 %.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(1, decimals=0)
+
+    def format_ticks(self, values: list[float]) -> list[str]:
+        """Return the labels of all ticks with the same decimals, at most three."""
+        shares = 100 * np.asarray(values, dtype=float)
+        exact = [d for d in range(3) if np.allclose(shares, shares.round(d), rtol=0, atol=1e-6)]
+        self.decimals = exact[0] if exact else 3
+        return super().format_ticks(values)
 
 
 def new_axes(ax: Axes | None = None, *, height: float = 3.8, width: float = MAX_WIDTH) -> Axes:

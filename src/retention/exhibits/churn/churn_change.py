@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import ChurnChange
-from retention.exhibits.theme import ACCENT, MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import ACCENT, MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = ["plot_churn_change", "plot_churn_change_parts", "table_churn_change"]
 
@@ -25,7 +24,7 @@ def plot_churn_change(answer: ChurnChange, *, ax: Axes | None = None) -> Axes:
     ax.plot(x, chart["rate"], color=ACCENT, marker="o", markersize=4, label="left")
     out = chart["signal"].to_numpy()
     ax.plot(x[out], chart["rate"][out], "o", color=PALETTE[1], markersize=9, label="signal")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.set(ylabel=f"left in the {answer.unit}", ylim=(0, None))
     ax.tick_params(axis="x", rotation=30)
     ax.legend(loc="best")
@@ -57,7 +56,7 @@ def plot_churn_change_parts(answer: ChurnChange, *, ax: Axes | None = None) -> A
     ax.barh(y[-1], tops[-1], color=MUTED)
     names = [f"{answer.before}", *(name for name, _ in steps), f"{answer.now}"]
     ax.set_yticks(y, names)
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.xaxis.set_major_formatter(PercentTicks())
     ax.set_xlabel(f"left in the {answer.unit}")
     ax.grid(visible=False, axis="y")
     alt = (

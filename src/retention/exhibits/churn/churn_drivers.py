@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from retention.analyses import ChurnDrivers
-from retention.exhibits.theme import ACCENT, GRID, INK, MUTED, describe, new_axes
+from retention.exhibits.theme import ACCENT, GRID, INK, MUTED, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_churn_drivers",
@@ -58,7 +58,7 @@ def plot_churn_drivers_risks(answer: ChurnDrivers, *, ax: Axes | None = None) ->
     colours = [INK if d == 0 else ACCENT for d in table["difference"]]
     ax.scatter(table["risk"], y, c=colours, s=36, zorder=3)
     ax.set_yticks(y, [f"{row.driver} {row.value}" for row in table.itertuples()])
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentTicks())
     ax.grid(visible=False, axis="y")
     ax.set_xlabel(f"mean risk of leaving within {answer.horizon} {answer.unit}s")
     top = table.iloc[int(np.argmax(table["risk"]))]
@@ -78,7 +78,7 @@ def plot_churn_drivers_hazard(answer: ChurnDrivers, *, ax: Axes | None = None) -
     ax.plot(table["tenure"], table["hazard"], color=ACCENT)
     ax.fill_between(table["tenure"], table["low"], table["high"], color=ACCENT, alpha=0.18,
                     linewidth=0)  # fmt: skip
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.set(xlabel=f"tenure ({answer.unit}s)", ylabel=f"leave in the {answer.unit}", ylim=(0, None))
     early, late = table.iloc[0], table.iloc[-1]
     alt = (

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import ChurnRisk
-from retention.exhibits.theme import ACCENT, MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import ACCENT, MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_churn_risk",
@@ -54,7 +53,7 @@ def plot_churn_risk_calibration(answer: ChurnRisk, *, ax: Axes | None = None) ->
     ax.vlines(x, low, high, color=ACCENT, linewidth=2)
     ax.plot(x, y, "o", color=ACCENT)
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.set_major_formatter(PercentTicks())
     ax.set(xlabel="foretold", ylabel="seen", xlim=(0, top), ylim=(0, top))
     row = answer.validation.scores.loc["all"]
     alt = (
@@ -82,7 +81,7 @@ def plot_churn_risk_lift(answer: ChurnRisk, *, ax: Axes | None = None) -> Axes:
         ax.plot(np.r_[0, share], np.r_[0, reached], color=colour, label=label)
     ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="at random")
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.set_major_formatter(PercentTicks())
     ax.set(xlabel="customers contacted", ylabel="leavers reached", xlim=(0, 1), ylim=(0, 1))
     ax.legend(loc="lower right")
     captured = answer.validation.gain["captured"]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import InactivityThreshold
-from retention.exhibits.theme import MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_inactivity_threshold",
@@ -35,7 +34,7 @@ def plot_inactivity_threshold(answer: InactivityThreshold, *, ax: Axes | None = 
     ax.text(
         answer.days, 1.0, f" {answer.days} days", color=MUTED, ha="right", va="top", rotation=90
     )
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.set(xlabel="days without an order", ylabel="share in error", ylim=(0, 1.02), xlim=(0, None))
     ax.legend(loc="best")
     ends = table.iloc[[0, -1]]
@@ -64,7 +63,7 @@ def plot_inactivity_threshold_curve(answer: InactivityThreshold, *, ax: Axes | N
     ax.vlines(x, low, high, color=PALETTE[0], linewidth=2)
     ax.plot(x, y, "o", color=PALETTE[0])
     ax.axvline(answer.days, color=MUTED, linestyle="--", linewidth=1)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     after = f"{answer.horizon} {answer.unit}s"
     ax.set(xlabel="days without an order", ylabel=f"still buying after {after}", ylim=(0, 1),
            xlim=(0, None))  # fmt: skip

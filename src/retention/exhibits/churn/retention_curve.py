@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 from matplotlib.transforms import blended_transform_factory
 
 from retention.analyses import RetentionCurve
-from retention.exhibits.theme import MIN_TEXT, MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import MIN_TEXT, MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = ["plot_retention_curve", "table_retention_curve"]
 
@@ -38,7 +37,7 @@ def plot_retention_curve(curve: RetentionCurve, *, ax: Axes | None = None) -> Ax
         ax.step(t, s, where="post", color=MUTED, linestyle="--", label=label)
     ax.set(ylabel="share retained", ylim=(0, 1.02), xlim=(0, None))
     ax.set_xlabel(f"tenure ({curve.unit}s)", loc="right")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     if len(groups) > 1 or curve.snapshot is not None:
         ax.legend(loc="best")
     _write_at_risk(ax, curve, groups)

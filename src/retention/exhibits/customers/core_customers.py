@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import CoreCustomers
-from retention.exhibits.theme import ACCENT, MUTED, describe, new_axes
+from retention.exhibits.theme import ACCENT, MUTED, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_core_customers",
@@ -34,7 +33,7 @@ def plot_core_customers(answer: CoreCustomers, *, ax: Axes | None = None) -> Axe
     axes.barh(places, table["overlap"], color=ACCENT, height=0.6)
     axes.set_yticks(places, table["words"])
     axes.set(xlim=(0, 1), xlabel="share of the core that stays core without the trait")
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.xaxis.set_major_formatter(PercentTicks())
     axes.grid(axis="y", visible=False)
     overlap = answer.numbers["weights_overlap"].value
     if overlap is not None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import CustomerValue
 from retention.exhibits.numbers import format_number
-from retention.exhibits.theme import ACCENT, MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import ACCENT, MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_customer_value",
@@ -59,8 +58,8 @@ def plot_customer_value(answer: CustomerValue, *, ax: Axes | None = None) -> Axe
         ylabel=f"share of {answer.measure}",
         xlim=(0, 1),
     )
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.xaxis.set_major_formatter(PercentTicks())
+    axes.yaxis.set_major_formatter(PercentTicks())
     axes.text(0.62, 0.5, "all equal", color=MUTED, rotation=30)
     said = "withheld"
     if share.value is not None:
@@ -95,8 +94,8 @@ def plot_customer_value_whale(answer: CustomerValue, *, ax: Axes | None = None) 
         ylabel="share of total profit",
         xlim=(0, 1),
     )
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.xaxis.set_major_formatter(PercentTicks())
+    axes.yaxis.set_major_formatter(PercentTicks())
     peak = int(curve["profit_share"].to_numpy().argmax())
     top, where = curve["profit_share"].iloc[peak], curve["population_share"].iloc[peak]
     losing = 1 - where

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import DataQuality
-from retention.exhibits.theme import ACCENT, describe, new_axes
+from retention.exhibits.theme import ACCENT, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_data_quality",
@@ -30,7 +29,7 @@ def plot_data_quality(answer: DataQuality, *, ax: Axes | None = None) -> Axes:
     axes.barh(places, table["customer_share"], color=ACCENT, height=0.6)
     axes.set_yticks(places, list(table.index))
     axes.set(xlim=(0, 1), xlabel="share of customers with a row")
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.xaxis.set_major_formatter(PercentTicks())
     axes.grid(axis="y", visible=False)
     parts = ", ".join(f"{name} {share:.0%}" for name, share in table["customer_share"].items())
     return describe(

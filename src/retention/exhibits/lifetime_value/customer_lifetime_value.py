@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from retention.analyses import AliveHistory, CustomerLifetimeValue, alive_surface
 from retention.errors import NotEnoughDataError
-from retention.exhibits.theme import ACCENT, MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import ACCENT, MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_alive_history",
@@ -41,8 +41,8 @@ def plot_customer_lifetime_value(answer: CustomerLifetimeValue, *, ax: Axes | No
         ylabel="share of residual value",
         xlim=(0, 1),
     )
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.xaxis.set_major_formatter(PercentTicks())
+    axes.yaxis.set_major_formatter(PercentTicks())
     fifth = share[max(1, round(0.2 * len(value)))]
     axes.plot([0.2], [fifth], "o", color=ACCENT, markersize=8)
     axes.annotate(
@@ -100,7 +100,7 @@ def plot_customer_lifetime_value_alive(
         levels=np.linspace(0, 1, 11),
         cmap="cividis",
     )
-    bar = axes.figure.colorbar(filled, ax=axes, format=PercentFormatter(1, decimals=0))
+    bar = axes.figure.colorbar(filled, ax=axes, format=PercentTicks())
     bar.set_label("probability alive")
     axes.set(xlabel=f"{answer.unit}s since the last purchase", ylabel="repeat purchases so far")
     half = surface.columns[int(len(surface.columns) / 2)]
@@ -123,7 +123,7 @@ def plot_alive_history(history: AliveHistory, *, ax: Axes | None = None) -> Axes
     axes.plot(curve["day"], curve["probability_alive"], color=ACCENT)
     axes.vlines(history.purchases, 0, 0.05, color=PALETTE[1], linewidth=1.2)
     axes.set(ylabel="probability alive", ylim=(0, 1.02))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentTicks())
     for label in axes.get_xticklabels():
         label.set_rotation(30)
     low = curve.iloc[int(curve["probability_alive"].to_numpy().argmin())]

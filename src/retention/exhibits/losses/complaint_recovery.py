@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import ComplaintRecovery
 from retention.exhibits.forest import draw_forest, forest_height
-from retention.exhibits.theme import ACCENT, MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import ACCENT, MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_complaint_recovery",
@@ -42,7 +41,7 @@ def plot_complaint_recovery(answer: ComplaintRecovery, *, ax: Axes | None = None
         ax.plot(row["published"], place, "|", color=PALETTE[1], markersize=18, markeredgewidth=3)
     ax.set_yticks(y, [str(r).replace("complained, ", "") for r in rungs.index])
     ax.set(xlim=(0, 1), ylim=(-0.6, len(rungs) - 0.4), xlabel="share still here")
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentTicks())
     ax.grid(visible=False, axis="y")
     parts = [f"{r}: {row['standardised']}, published {row['published']:.0%}"
              for r, row in rungs.iterrows()]  # fmt: skip
@@ -159,7 +158,7 @@ def plot_complaint_recovery_topics(answer: ComplaintRecovery, *, ax: Axes | None
     ax.plot(x, last["share"], "o", color=ACCENT)
     ax.plot(x[out], last["share"].to_numpy()[out], "o", color=PALETTE[1], markersize=9)
     ax.set_xticks(x, [str(name).replace(" ", "\n") for name in last["category"]])
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.set(ylabel="share of the month's cases", ylim=(0, None))
     parts = [
         f"{row['category']}: {row['share']:.0%} (limits {row['lower']:.0%} to {row['upper']:.0%})"

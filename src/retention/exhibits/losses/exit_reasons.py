@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import ExitReasons
 from retention.exhibits.forest import draw_forest, forest_height
-from retention.exhibits.theme import PALETTE, describe, new_axes
+from retention.exhibits.theme import PALETTE, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_exit_reasons",
@@ -30,7 +29,7 @@ def plot_exit_reasons(answer: ExitReasons, *, ax: Axes | None = None) -> Axes:
     heights = np.vstack([np.zeros(len(order)), values.to_numpy()]).T
     ax.stackplot(t, heights, labels=order, colors=PALETTE[: len(order)], step="post", alpha=0.85)
     ax.set(xlabel=f"tenure ({answer.unit}s)", ylabel="share lost", xlim=(0, t[-1]), ylim=(0, 1))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.legend(loc="upper left")
     shown = answer.reasons["incidence"]
     alt = f"Share of customers lost by {answer.horizon} {answer.unit}s: " + "; ".join(
@@ -68,7 +67,7 @@ def plot_exit_reasons_shares(answer: ExitReasons, *, ax: Axes | None = None) -> 
         draw_forest(ax, names, [e.value for e in ends], [e.low for e in ends],
                     [e.high for e in ends], reference=0)  # fmt: skip
     ax.set_xlabel("share of the loss")
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentTicks())
     alt = "Attributable share of the loss: " + (
         "; ".join(f"{n} {e}" for n, e in zip(names, ends, strict=True)) or "none could be told"
     )

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import ProgrammeEffects
 from retention.errors import ParameterError
-from retention.exhibits.theme import MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_programme_checks",
@@ -38,11 +37,12 @@ def plot_programme_effects(answer: ProgrammeEffects, *, ax: Axes | None = None) 
             ax.hlines(place, gain.low, gain.high, color=colour, linewidth=2)
         ax.scatter(gain.value or 0.0, place, color=colour, s=60, zorder=3)
         ax.text(0, place + 0.16, f"{name} ({effect.bond}, grade {gain.grade})", va="bottom",
-                transform=ax.get_yaxis_transform())  # fmt: skip
+                transform=ax.get_yaxis_transform(), zorder=4,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
     ax.axvline(0, color=MUTED, linewidth=1)
     ax.set(yticks=[], ylim=(-0.5, max(1, len(shown)) - 0.2))
     ax.set_xlabel(f"gain in the share still here after {answer.horizon} {answer.unit}s")
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentTicks())
     ax.grid(visible=False, axis="y")
     parts = [f"{name} {effect.retained}" for name, effect in shown.items()]
     alt = "Gain in the share retained by programme: " + ("; ".join(parts) or "none shown") + "."
@@ -200,7 +200,7 @@ def _event_study(checks: pd.DataFrame, programme: str, ax: Axes | None) -> Axes:
     ax.axhline(0, color=MUTED, linewidth=1)
     ax.axvline(-0.5, color=MUTED, linewidth=1, linestyle=":")
     ax.set(xlabel="quarters since the turn", ylabel="gain in quarterly retention")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     last = checks.iloc[-1]
     alt = (
         f"Event study of {programme}: before its turn the gaps lie between "

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import ExperimentPlan, Targeting
-from retention.exhibits.theme import MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_targeting",
@@ -48,7 +47,7 @@ def plot_targeting_gain(answer: Targeting, *, ax: Axes | None = None) -> Axes:
     ax.fill_between(curve["share"], low, high, color=PALETTE[0], alpha=0.18, linewidth=0)
     ax.plot(curve["share"], curve["at_random"], color=MUTED, linestyle="--", label="by lot")
     ax.set(xlabel="share reached", ylabel=f"gain ({answer.currency} a customer)")
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentTicks())
     ax.legend(loc="best")
     half = curve.iloc[len(curve) // 2]
     alt = (

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import Satisfaction
 from retention.errors import ParameterError
 from retention.exhibits.forest import draw_forest, forest_height
-from retention.exhibits.theme import ACCENT, INK, describe, new_axes
+from retention.exhibits.theme import ACCENT, INK, PercentTicks, describe, new_axes
 
 __all__ = ["plot_satisfaction", "plot_satisfaction_waves", "table_satisfaction"]
 
@@ -35,7 +34,7 @@ def plot_satisfaction(answer: Satisfaction, *, measure: str = "", ax: Axes | Non
                 reference=reference, colours=colours)  # fmt: skip
     ax.set_xlabel(_NAMES[measure])
     if measure == "csat":
-        ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.xaxis.set_major_formatter(PercentTicks())
     ranked = table.sort_values("value")
     lowest, highest = ranked.iloc[0], ranked.iloc[-1]
     alt = (
@@ -65,7 +64,7 @@ def plot_satisfaction_waves(
     ax.set_xticks(x[::step], table["wave"].tolist()[::step])
     ax.set_ylabel(_NAMES[measure])
     if measure == "csat":
-        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.yaxis.set_major_formatter(PercentTicks())
     first, last = table.iloc[0], table.iloc[-1]
     alt = (
         f"{_NAMES[measure].capitalize()} in {len(table)} waves: {_said(measure, first['value'])} "

@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import SatisfactionDrivers
 from retention.errors import ParameterError
 from retention.exhibits.forest import draw_forest, forest_height
-from retention.exhibits.theme import ACCENT, MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import ACCENT, MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_satisfaction_drivers",
@@ -28,7 +27,7 @@ def plot_satisfaction_drivers(answer: SatisfactionDrivers, *, ax: Axes | None = 
     draw_forest(ax, table["label"].tolist(), table["importance"], table["low"], table["high"],
                 reference=0)  # fmt: skip
     ax.set_xlabel(f"share in what is explained of {answer.outcome}")
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentTicks())
     said = ", ".join(
         f"{label} {100 * v:.0f} %"
         for label, v in zip(table["label"], table["importance"], strict=True)
@@ -57,7 +56,7 @@ def plot_satisfaction_drivers_map(answer: SatisfactionDrivers, *, ax: Axes | Non
     ax.axhline(table["importance"].mean(), color=MUTED, linewidth=1, linestyle="--")
     ax.margins(x=0.18)
     ax.set(xlabel="performance (0 to 100)", ylabel="importance")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     first = table.index[table["quadrant"] == "improve"]
     named = ", ".join(table.loc[first, "label"]) or "none"
     alt = (

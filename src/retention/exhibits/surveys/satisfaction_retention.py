@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import SatisfactionRetention
-from retention.exhibits.theme import ACCENT, MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import ACCENT, MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = ["plot_satisfaction_retention", "table_satisfaction_retention"]
 
@@ -29,7 +28,7 @@ def plot_satisfaction_retention(answer: SatisfactionRetention, *, ax: Axes | Non
     ax.scatter(table["score"], observed, s=size, color=PALETTE[6], label="observed", zorder=3)
     ax.set(xlabel=f"last {answer.construct}", ylabel=f"retained over {answer.horizon} "
            f"{answer.unit}s")  # fmt: skip
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.legend(loc="lower right")
     low, high = table.iloc[0], table.iloc[-1]
     alt = (

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import SatisfactionTrend
 from retention.errors import ParameterError
-from retention.exhibits.theme import ACCENT, MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import ACCENT, MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = ["plot_satisfaction_trend", "table_satisfaction_trend"]
 
@@ -35,7 +34,7 @@ def plot_satisfaction_trend(
     names = {"p": "share satisfied", "ewma": "moving average", "cusum": "cumulative sum (SD)"}
     ax.set_ylabel(names[chart])
     if chart == "p":
-        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.yaxis.set_major_formatter(PercentTicks())
     waves = table["wave"].to_numpy()[hit]
     said = f"signals in {', '.join(waves)}" if len(waves) else "no signal"
     alt = f"Control chart ({names[chart]}) of {group} over {len(table)} waves: {said}."

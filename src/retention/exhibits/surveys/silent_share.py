@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import SilentShare
 from retention.errors import ParameterError
 from retention.exhibits.forest import draw_forest, forest_height
-from retention.exhibits.theme import ACCENT, PALETTE, describe, new_axes
+from retention.exhibits.theme import ACCENT, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = ["plot_silent_share", "table_silent_share"]
 
@@ -25,7 +24,7 @@ def plot_silent_share(answer: SilentShare, *, ax: Axes | None = None) -> Axes:
     draw_forest(ax, labels, table["silent"], table["low"], table["high"], reference=0.9,
                 colours=colours)  # fmt: skip
     ax.set_xlabel(f"no complaint within {answer.days} days")
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentTicks())
     share = answer.estimates()["silent_share"]
     alt = f"Share without a complaint by score; among the dissatisfied {share}."
     return describe(ax, alt=alt, caption="Dashed: the 90 % of the textbooks. Orange: dissatisfied.")

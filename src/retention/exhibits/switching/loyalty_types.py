@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import LOYALTY_TYPES, LoyaltyTypes
-from retention.exhibits.theme import INK, PALETTE, describe, new_axes
+from retention.exhibits.theme import INK, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = ["plot_loyalty_types", "table_loyalty_types", "table_loyalty_types_slopes"]
 
@@ -41,7 +40,7 @@ def plot_loyalty_types(answer: LoyaltyTypes, *, ax: Axes | None = None) -> Axes:
     ax.axhline(answer.cuts[1] - spread, color=INK, linewidth=0.8)
     ax.set(ylabel="switching cost, share of the price")
     ax.set_xlabel("satisfaction (0 to 100)", loc="right")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     legend = ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, handletextpad=0.1)
     for handle in legend.legend_handles:
         if isinstance(handle, PathCollection):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import PriceRoom
-from retention.exhibits.theme import ACCENT, INK, MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import ACCENT, INK, MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = ["plot_price_room", "table_price_room"]
 
@@ -32,8 +31,8 @@ def plot_price_room(answer: PriceRoom, *, ax: Axes | None = None) -> Axes:
     ax.axhline(1, color=MUTED, linewidth=0.8)
     ax.set(ylabel="against today")
     ax.set_xlabel("change of our price against rivals", loc="right")
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentTicks())
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.legend(loc="best")
     return describe(
         ax,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from retention.analyses import RelationshipInvestment
-from retention.exhibits.theme import PALETTE, describe, new_axes
+from retention.exhibits.theme import PALETTE, PercentTicks, describe, new_axes
 
 __all__ = ["plot_relationship_investment", "table_relationship_investment"]
 
@@ -30,7 +30,7 @@ def plot_relationship_investment(answer: RelationshipInvestment, *, ax: Axes | N
     ax.set(ylabel=f"leaving in a {answer.unit}", ylim=(0, None))
     ax.set_xlabel("how many (5 stands for 5 or more)", loc="right")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.legend(loc="best")
     return describe(
         ax,

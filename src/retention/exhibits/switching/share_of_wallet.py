@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from retention.analyses import ShareOfWallet
-from retention.exhibits.theme import ACCENT, describe, new_axes
+from retention.exhibits.theme import ACCENT, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_share_of_wallet",
@@ -27,7 +27,7 @@ def plot_share_of_wallet(answer: ShareOfWallet, *, ax: Axes | None = None) -> Ax
     ax.set_xticks(list(x)[::step], labels[::step])
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.set(ylim=(0, 1), ylabel="share of wallet")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     first, last = float(table["share"].iloc[0]), float(table["share"].iloc[-1])
     return describe(
         ax,

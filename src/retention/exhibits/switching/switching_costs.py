@@ -7,10 +7,9 @@ from textwrap import wrap
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from retention.analyses import SwitchingCosts
-from retention.exhibits.theme import ACCENT, INK, MUTED, PALETTE, describe, new_axes
+from retention.exhibits.theme import ACCENT, INK, MUTED, PALETTE, PercentTicks, describe, new_axes
 
 __all__ = [
     "plot_switching_costs",
@@ -51,7 +50,7 @@ def plot_switching_costs(answer: SwitchingCosts, *, ax: Axes | None = None) -> A
     ax.set_yticks(y, [_wrapped(str(name)) for name in table.index])
     ax.set(ylim=(-0.6, len(table) - 0.4))
     ax.set_xlabel("switching cost, share of the price", loc="right")
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentTicks())
     ax.grid(visible=False, axis="y")
     said = "; ".join(f"{name} {_share_text(row)}" for name, row in table.iterrows())
     return describe(
@@ -94,7 +93,7 @@ def plot_switching_costs_bonds(answer: SwitchingCosts, *, ax: Axes | None = None
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.set_yticks(range(len(shown)), [str(name) for name in shown.index])
     ax.set_xlabel("price gap the bond outweighs", loc="right")
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentTicks())
     ax.grid(visible=False, axis="y")
     present = [level for level in _LEVELS if level in set(shown["level"])]
     handles = [ax.barh(0, 0, color=_LEVELS[level], alpha=0.75) for level in present]
