@@ -71,21 +71,21 @@ def plot_programme_checks(
 
 
 def table_programme_effects(answer: ProgrammeEffects) -> pd.DataFrame:
-    """Return one row a programme: bond, design, effects, cost and what is left after it."""
+    """Return one row a programme: bond, design, gain, cost, what is left after it, and the rest."""
     rows = {
         name: {
             "bond": effect.bond,
             "told by": effect.design,
             "enrolled": effect.enrolled,
             "gain in share retained": effect.retained,
-            "gain in stay": effect.stay,
-            "hazard ratio": effect.hazard_ratio,
-            "fading": effect.fading,
             answer.money: effect.money,
-            "satisfaction": effect.satisfaction,
             "cost": effect.cost,
             "net of cost": effect.net,
             "payback": effect.payback,
+            "gain in stay": effect.stay,
+            "hazard ratio": effect.hazard_ratio,
+            "fading": effect.fading,
+            "satisfaction": effect.satisfaction,
             "if confounded": effect.doubt.get("retained_if_confounded", ""),
             "E-value": effect.doubt.get("e_value", ""),
         }
@@ -111,8 +111,8 @@ def table_programme_register(answer: ProgrammeEffects) -> pd.DataFrame:
 def table_programme_levels(answer: ProgrammeEffects) -> pd.DataFrame:
     """Return one row a level of bond, and the difference in fading between levels."""
     names = {
-        "retained": "gain in share retained", "hazard_ratio": "hazard ratio", "fading": "fading",
-        "money": answer.money, "satisfaction": "satisfaction", "net": "net of cost",
+        "retained": "gain in share retained", "money": answer.money, "net": "net of cost",
+        "hazard_ratio": "hazard ratio", "fading": "fading", "satisfaction": "satisfaction",
     }  # fmt: skip
     rows: dict[str, dict[str, object]] = {}
     for key, estimate in answer.levels.items():
