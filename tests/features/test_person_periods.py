@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 
+import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from retention.datasets import simulate_company
@@ -14,6 +17,7 @@ from retention.errors import LookAheadError, MissingTableError, ParameterError
 from retention.features import (
     Driver,
     build_active,
+    build_cube,
     build_durations,
     build_hazard_cells,
     build_person_periods,
@@ -132,3 +136,47 @@ def test_names_and_tables_are_checked(tables):
     with pytest.raises(MissingTableError, match="complaints"):
         build_person_periods(bare, drivers=[Driver(name="c", table="complaints", kind="count")])
     assert default_drivers(bare) == ()
+
+
+def test_the_last_answer_is_the_one_a_native_asof_join_finds(tables, periods):
+    answers = tables.query(
+        "select customer_id, answered_on, avg(score) as score from surveys where item = 'csat'"
+        " group by customer_id, answered_on"
+    )
+    rows = periods.reset_index()[["customer_id", "begins", "satisfaction"]]
+    rows.attrs = {}
+    with duckdb.connect() as connection:
+        connection.register("rows_", pa.Table.from_pandas(rows))
+        connection.register("answers", pa.Table.from_pandas(answers))
+        found = connection.sql(
+            "select r.satisfaction, case"
+            " when a.score is null or datediff('day', a.answered_on, r.begins) > 365 then 'unknown'"
+            " when (a.score - 1) / 9 * 100 < 50 then 'low'"
+            " when (a.score - 1) / 9 * 100 < 80 then 'middle' else 'high' end as expected"
+            " from rows_ r asof left join answers a"
+            " on r.customer_id = a.customer_id and r.begins > a.answered_on"
+        ).df()
+    assert len(found) == len(periods)
+    assert found["satisfaction"].nunique() == 4
+    assert (found["satisfaction"] == found["expected"]).all()
+
+
+def test_the_cube_counts_the_periods_spelled_out_also_of_those_of_no_group():
+    company = simulate_company(200, seed=3, history=True)
+    customers = company.tables["customers"].copy()
+    customers.loc[customers.index[::17], "segment"] = None
+    frames = {"customers": customers, "contracts": company.tables["contracts"]}
+    tables = Tables.from_frames(frames, window=company.window)
+    cube = build_cube(tables, by=["segment"])
+    spells = build_durations(tables, by=["segment"])
+    assert (spells["entry"] > 0).any()
+    spelled = Counter(
+        (None if pd.isna(segment) else segment, tenure)
+        for segment, entry, duration in spells[["segment", "entry", "duration"]].itertuples(
+            index=False
+        )
+        for tenure in range(entry + 1, duration + 1)
+    )
+    assert any(segment is None for segment, _ in spelled)
+    for segment, tenure, at_risk in cube[["segment", "tenure", "at_risk"]].itertuples(index=False):
+        assert at_risk == spelled[None if pd.isna(segment) else segment, tenure]
