@@ -353,7 +353,7 @@ def draw(found: dict[float, dict[str, float]]) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
-    axes = plt.figure(figsize=(6.4, 4), layout="constrained").subplots()
+    axes = plt.figure(figsize=(6.4, 4.6), layout="constrained").subplots()
     for name, label in LABELS.items():
         points = sorted((rows, use[name]) for rows, use in found.items() if name in use)
         if len(points) > 1:
@@ -362,7 +362,7 @@ def draw(found: dict[float, dict[str, float]]) -> None:
     axes.set(xlabel="orders (millions)", ylabel="processor time (s)")
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes], minor=False)
     axes.minorticks_off()
-    axes.legend()
+    axes.figure.legend(loc="outside lower center", ncols=2)
     axes.figure.savefig(RESULTS / "data_growth.png", dpi=100)
     print(f"\ngrowth: {RESULTS / 'data_growth.png'}")
 
