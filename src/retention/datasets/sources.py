@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from retention.engine import Embedded, Fault, Store, digest_of, identifier, literal
+from retention.engine import Embedded, Fault, Store, digest_of, identifier, literal, reader_of
 from retention.errors import DataError, ProjectError
 from retention.project import TableSource
 
@@ -136,7 +136,7 @@ def _duckdb(engine: Embedded, root: Path, source: TableSource, folder: Path) -> 
     relation = f"raw.{identifier(source.table)}"
     try:
         with duckdb.connect(str(path), read_only=True) as other:
-            engine.adopt(relation, other.sql(query).to_arrow_reader(100_000))
+            engine.adopt(relation, reader_of(other.sql(query), 100_000))
     except duckdb.Error as error:
         raise DataError(
             f"table {source.table}: {path.name}: {str(error).splitlines()[0]}"

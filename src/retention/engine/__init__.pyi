@@ -3,6 +3,7 @@ from .admission import Rules as Rules
 from .admission import examine as examine
 from .dialect import translate as translate
 from .embedded import Embedded as Embedded
+from .embedded import reader_of as reader_of
 from .faults import CheckReport as CheckReport
 from .faults import Fault as Fault
 from .faults import TableCheck as TableCheck

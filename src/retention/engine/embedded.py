@@ -19,7 +19,7 @@ from retention.project import EngineSettings
 from .keys import repeated
 from .text import identifier, literal
 
-__all__ = ["Embedded", "frame_of"]
+__all__ = ["Embedded", "frame_of", "reader_of"]
 
 _BATCH = 250_000  # rows
 
@@ -85,7 +85,7 @@ class Embedded:
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Yield the result of a query, in its order, piece by piece."""
-        with _clear_errors(), self.connection.sql(sql).to_arrow_reader(_BATCH) as reader:
+        with _clear_errors(), reader_of(self.connection.sql(sql), _BATCH) as reader:
             yield from reader
 
     def repeated(self, query: str, columns: Sequence[str], untidy: str) -> str:
@@ -165,6 +165,13 @@ def _clear_errors() -> Iterator[None]:
 def _first_line(error: Exception) -> str:
     line = (str(error).splitlines() or [""])[0]
     return "".join(letter for letter in line if letter.isprintable()).strip(" :")
+
+
+def reader_of(relation: Any, rows: int) -> pa.RecordBatchReader:
+    """Return what a relation of DuckDB yields, in pieces of so many rows."""
+    # before 1.5 it was called otherwise
+    read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    return read(rows)
 
 
 def frame_of(table: pa.Table) -> pd.DataFrame:
