@@ -77,8 +77,11 @@ class History:
         alike = (period.unit, period.first_month)
         earlier = [p for p in archive.periods() if (p.unit, p.first_month) == alike and p < period]
         wanted = {*earlier[-_KEPT:], *(p for p in earlier if p == period.same_last_year())}
-        found = {p: read_json(archive.folder / p.label / METRICS) for p in sorted(wanted)}
-        self.metrics = {p: _kept(numbers(m)) for p, m in found.items() if m is not None}
+        self.metrics = {
+            p: _kept(numbers(metrics))
+            for p in sorted(wanted)
+            if (metrics := read_json(archive.folder / p.label / METRICS)) is not None
+        }
         published = read_json(archive.published(period) / MANIFEST) or {}
         self.first: dict[str, float] = published.get("first", {})
 
