@@ -175,6 +175,7 @@ def nearer(seed: int) -> bool:
     return errors[0] < errors[1]
 
 
+@pytest.mark.slow
 def test_weights_bring_the_mean_closer_to_the_truth():
     assert all(nearer(seed) for seed in (101, 102))
 
