@@ -54,3 +54,19 @@ def _no_figure_is_left_open() -> Iterator[None]:
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every query asked of any company's tables from here on, as finished SQL."""
+    from retention.engine import Tables
+
+    seen: list[str] = []
+    query = Tables.query
+
+    def recorded(self: Tables, sql: str, **names: object) -> object:
+        seen.append(self.sql(sql, **names))
+        return query(self, sql, **names)
+
+    monkeypatch.setattr(Tables, "query", recorded)
+    return seen

@@ -368,6 +368,19 @@ def test_a_roll_out_that_nobody_could_follow_is_told(company):
         build_rollout_rates(young, "integration", by="branch")
 
 
+def test_places_that_had_their_turn_one_at_a_time_are_told(company):
+    enrolled = company.tables["enrolments"].query("programme == 'integration'")
+    branch = enrolled["customer_id"].map(
+        company.tables["customers"].set_index("customer_id")["branch"]
+    )
+    days = pd.to_timedelta(9 * pd.factorize(branch)[0], unit="D")
+    apart = enrolled.assign(enrolled_on=pd.to_datetime(enrolled["enrolled_on"]) + days)
+    bare = {name: company.tables[name] for name in ("customers", "contracts")}
+    tables = Tables.from_frames(bare | {"enrolments": apart}, window=company.window)
+    refused = programme_effects(tables, replicates=2).refused["design"]
+    assert any("one had its turn alone" in reason for reason in refused)
+
+
 def test_every_figure_has_words(answer):
     assert "rebate" in table_programme_effects(answer).index
     ax = plot_programme_effects(answer)

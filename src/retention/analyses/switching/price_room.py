@@ -142,15 +142,11 @@ def price_room(
         name: _best(lock, b, h0, rate.value, d, years, level, observed)
         for name, years in _HORIZONS.items()
     }
-    best = optimum["the whole stay"]
-    gain = [
-        price * (_value(best.value or 0.0, each, h0, rate.value, d, 1.0)
-                 - _value(0.0, each, h0, rate.value, d, 1.0))
-        for each in (lock.price_slope, *b)
-    ]  # fmt: skip
     return PriceRoom(
         elasticity=elasticity, hazard=h0, optimum=optimum,
-        first_year_gain=_gain(gain, best, level, f"{tables.currency} per customer"),
+        first_year_gain=_first_year_gain(
+            lock, b, h0, rate.value, d, price, optimum["the whole stay"], tables.currency
+        ),
         curve=_curve(lock.price_slope, h0, rate.value, d, price),
         observed=observed, margin=rate, currency=tables.currency,
     )  # fmt: skip
@@ -212,14 +208,21 @@ def _best(
     )  # fmt: skip
 
 
-def _gain(gain: list[float], best: Estimate, level: float, unit: str) -> Estimate:
-    """Return the first of the gains, with the interval of the others, its draws."""
+def _first_year_gain(
+    lock: LockIn, b: NDArray[np.float64], h0: float, rate: float, d: float, price: float,
+    best: Estimate, currency: str,
+) -> Estimate:  # fmt: skip
+    unit = f"{currency} per customer"
     method = "margin of the coming year at the price best for the whole stay, less that at today's"
     if best.value is None:
         return Estimate.withheld(best.why, unit=unit, n=best.n, method=method, grade="C")
-    low, high = np.quantile(gain[1:], [0.5 - level / 2, 0.5 + level / 2])
+    value, *draws = (
+        price * (_value(best.value, each, h0, rate, d, 1.0) - _value(0.0, each, h0, rate, d, 1.0))
+        for each in (lock.price_slope, *b)
+    )
+    low, high = np.quantile(draws, [0.5 - best.level / 2, 0.5 + best.level / 2])
     return Estimate(
-        value=gain[0], low=min(float(low), gain[0]), high=max(float(high), gain[0]), level=level,
+        value=value, low=min(float(low), value), high=max(float(high), value), level=best.level,
         events=best.events, grade="C", unit=unit, n=best.n, method=f"{method}; normal draws of b",
     )  # fmt: skip
 

@@ -42,6 +42,11 @@ def rolled_out(
     share = GroupTimeEffects(base="mean", cluster="place", within="wave", weight="weight").fit(
         rates
     )
+    if not np.isfinite(share.event_covariance.to_numpy()).all():
+        raise NotIdentifiedError(
+            f"{place} by {place}, one had its turn alone: one shows an effect, but not how much it "
+            "varies"
+        )
     places, treated = _places(rates)
     parallel = not share.pre_trend_p < 0.05
     grade: Grade = "B" if parallel and min(treated, places - treated) >= 3 else "C"
@@ -61,7 +66,8 @@ def _rates(counts: pd.DataFrame) -> pd.DataFrame:
     """Return one row a place of a wave and quarter: the share of those here who stayed.
 
     A place that leaves faster than others does so before and after its turn, which a share of the
-    first customers would show as a trend; a rate does not. A place weighs as its customers do.
+    first customers would show as a trend; a rate does not. A place weighs as its customers do. A
+    wave with fewer than two places to compare with says nothing and is left out, if another does.
     """
     counts = counts.assign(unit=counts["wave"].astype(str) + " " + counts["place"].astype(str))
     quarters = counts["period"].nunique()
@@ -70,7 +76,9 @@ def _rates(counts: pd.DataFrame) -> pd.DataFrame:
     rates["outcome"] = rates["stayed"] / rates["here"]
     at_turn = rates[rates["period"] == rates["adopted"].max()].set_index("unit")["here"]
     rates["weight"] = rates["unit"].map(at_turn).astype(float)
-    return rates
+    others = rates["place"].where(rates["adopted"].isna())
+    compared = others.groupby(rates["wave"]).transform("nunique") >= 2
+    return rates[compared] if compared.any() else rates
 
 
 def _cautions(name: str, fit: GroupTimeEffectsFit, parallel: bool, places: int) -> tuple[str, ...]:
