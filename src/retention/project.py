@@ -111,9 +111,9 @@ class EngineSettings:
     name : str
         ``duckdb``, in this process, or ``spark``.
     threads : int or None
-        Processor cores; None for all.
+        How many run at once; None for two a processor core.
     memory_limit : str
-        Such as ``2GB``; empty for half of what is free.
+        Such as ``2GB``, of which the engine counts on four fifths; empty for half of the memory.
     spill : str
         Folder for what does not fit in memory, relative to the project.
     master : str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -120,6 +121,26 @@ def test_audit_reconciles_to_the_cent(rng, returns):
     table = build_rfm(tables, returns=returns)
     assert audit.loc["first purchases, net", "rows"] == len(table)
     assert audit.loc["repeat purchases, net", "rows"] == table["frequency"].sum()
+
+
+def test_money_adds_up_to_the_cent_where_floats_do_not(rng):
+    cents = rng.integers(1, 10**12, size=3000)
+    cents[:2] = [10**15 + 1, 10**15 + 3]
+    start = date(2024, 1, 1)
+    frame = pd.DataFrame(
+        {
+            "order_id": [str(n) for n in range(len(cents))],
+            "customer_id": "a",
+            "ordered_on": [start + timedelta(days=int(n) % 180) for n in range(len(cents))],
+            "amount": [Decimal(int(c)).scaleb(-2) for c in cents],
+        }
+    )
+    row = build_rfm(Tables.from_frames({"orders": frame}, window=WINDOW)).loc["a"]
+    first = cents[::180].sum()
+    assert row["revenue"] == int(cents.sum()) / 100
+    assert row["first_value"] == int(first) / 100
+    assert row["monetary_value"] * 179 == pytest.approx(int(cents.sum() - first) / 100, rel=1e-15)
+    assert np.cumsum(cents / 100)[-1] != int(cents.sum()) / 100
 
 
 def test_returns_lower_money_and_move_no_date():

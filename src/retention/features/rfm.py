@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -68,7 +69,7 @@ def build_rfm(
     pandas.DataFrame
         Index ``customer_id``; ``frequency``, ``recency``, ``T`` (window's unit),
         ``monetary_value`` (mean money a repeat purchase, never below 0), ``revenue``,
-        ``first_value``, ``orders``, ``first_on``, ``last_on``, ``cohort``, ``entered_before``
+        ``first_value``, ``first_on``, ``last_on``, ``cohort``, ``entered_before``
         (a customer before the records began, whose true first purchase was not seen), and where the
         orders have them ``margin`` with ``margin_revenue`` (the revenue whose margin is known),
         ``service_cost`` and ``days_to_pay``; schema `check_rfm`. ``attrs``: window, grain,
@@ -367,7 +368,7 @@ def _in_units(frame: pd.DataFrame, tables: Tables, cohort_unit: Unit) -> pd.Data
     days = days_of(tables.window.unit)
     frequency = frame["frequency"].astype(int)
     first_on = pd.to_datetime(frame["first_on"])
-    labels = {day: Period.containing(day.date(), cohort_unit).label for day in first_on.unique()}
+    labels = {day: _cohort(day, cohort_unit) for day in first_on.unique()}
     mean = (frame["repeat_value"] / frequency.where(frequency > 0)).fillna(0.0).clip(lower=0.0)
     result = pd.DataFrame(
         {
@@ -377,7 +378,6 @@ def _in_units(frame: pd.DataFrame, tables: Tables, cohort_unit: Unit) -> pd.Data
             "monetary_value": mean.astype(float),
             "revenue": frame["revenue"].astype(float),
             "first_value": frame["first_value"].astype(float),
-            "orders": frame["orders"].astype(int),
             "first_on": first_on,
             "last_on": pd.to_datetime(frame["last_on"]),
             "cohort": first_on.map(labels),
@@ -390,6 +390,11 @@ def _in_units(frame: pd.DataFrame, tables: Tables, cohort_unit: Unit) -> pd.Data
     if "log_days" in frame:
         result["log_intervals"] = frame["log_days"].astype(float) - frequency * np.log(days)
     return result
+
+
+@cache
+def _cohort(day: pd.Timestamp, unit: Unit) -> str:
+    return Period.containing(day.date(), unit).label
 
 
 def _with_holdout(

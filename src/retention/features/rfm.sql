@@ -22,12 +22,13 @@ returned as (
   -- a return belongs to the last purchase before it; here only: to the first, or to a repeat one
   select
     b.customer_id,
-    sum(case when b.ordered_on >= s.second_on then b.amount else 0 end) as of_repeats,
-    sum(case when s.second_on is null or b.ordered_on < s.second_on then b.amount else 0 end)
-      as of_first
+    {{ cents('sum(case when b.ordered_on >= s.second_on then b.amount else 0 end)') }} as of_repeats,
+    {{ cents(
+      'sum(case when s.second_on is null or b.ordered_on < s.second_on then b.amount else 0 end)'
+    ) }} as of_first
 {% if 'margin' in columns('orders') %}
-    , sum(b.margin) as margin
-    , sum(case when b.margin is not null then b.amount else 0 end) as margin_value
+    , {{ cents('sum(b.margin)') }} as margin
+    , {{ cents('sum(case when b.margin is not null then b.amount else 0 end)') }} as margin_value
 {% endif %}
   from sent_back b
   join histories h on h.customer_id = b.customer_id
@@ -70,27 +71,26 @@ select
   datediff('day', h.first_on, {{ window.last_day | literal }}) as t_days,
   h.first_on,
   h.last_on,
-  h.orders,
 {% if netted %}
-  h.value + coalesce(r.of_repeats, 0) + coalesce(r.of_first, 0) as revenue,
-  h.first_value + coalesce(r.of_first, 0) as first_value,
-  h.value - h.first_value + coalesce(r.of_repeats, 0) as repeat_value
+  {{ money('h.value + coalesce(r.of_repeats, 0) + coalesce(r.of_first, 0)') }} as revenue,
+  {{ money('h.first_value + coalesce(r.of_first, 0)') }} as first_value,
+  {{ money('h.value - h.first_value + coalesce(r.of_repeats, 0)') }} as repeat_value
 {% else %}
-  h.value as revenue,
-  h.first_value,
-  h.value - h.first_value as repeat_value
+  {{ money('h.value') }} as revenue,
+  {{ money('h.first_value') }} as first_value,
+  {{ money('h.value - h.first_value') }} as repeat_value
 {% endif %}
 {% if 'margin' in columns('orders') %}
 {% if netted %}
-  , coalesce(h.margin, 0) + coalesce(r.margin, 0) as margin
-  , h.margin_value + coalesce(r.margin_value, 0) as margin_revenue
+  , {{ money('coalesce(h.margin, 0) + coalesce(r.margin, 0)') }} as margin
+  , {{ money('h.margin_value + coalesce(r.margin_value, 0)') }} as margin_revenue
 {% else %}
-  , coalesce(h.margin, 0) as margin
-  , h.margin_value as margin_revenue
+  , {{ money('coalesce(h.margin, 0)') }} as margin
+  , {{ money('h.margin_value') }} as margin_revenue
 {% endif %}
 {% endif %}
 {% if 'service_cost' in columns('orders') %}
-  , coalesce(h.service_cost, 0) as service_cost
+  , {{ money('coalesce(h.service_cost, 0)') }} as service_cost
 {% endif %}
 {% if regularity %}
   , coalesce(l.log_days, 0) as log_days
