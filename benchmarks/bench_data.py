@@ -3,8 +3,9 @@
 ``python benchmarks/bench_data.py [--rows 1 10] [--customers 40] [--contracts 9] [--steps ...]
 [--keep FOLDER]``: orders in millions, simulated customers in thousands, contracts in millions.
 Each step runs in a process of its own, so that its processor time and its peak memory are its own;
-a short one runs three times, and the middle one counts. The full set of the project is ``--rows 1
-10 50 100``; it takes about half an hour and 5 GB of disk. It may be measured in pieces: what was
+one of less than 40 s runs three times, and the middle one counts. The full set of the project is
+``--rows 1 10 50 100``; it takes about an hour and 5 GB of disk, and pandas at 100 million more
+memory than 24 GB: leave it out there with ``--steps``. It may be measured in pieces: what was
 measured stands in ``results/data.json``, and the growth is drawn from all of it.
 
 What is compared:
@@ -158,26 +159,29 @@ def make_company(folder: Path, thousands: float) -> None:
     (folder / "retention.toml").write_text("\n".join(lines))
 
 
-def bare(folder: Path, sql: str, *, ours: bool = False) -> float:
+def plain():
+    """Return DuckDB as it comes, without its bar in the log."""
     import duckdb
 
+    con = duckdb.connect(config={"preserve_insertion_order": False})
+    con.execute("set enable_progress_bar = false")
+    return con
+
+
+def bare(folder: Path, sql: str, *, ours: bool = False) -> float:
     sql = sql.replace("ORDERS", f"'{folder}/orders.parquet'")
     if ours:
         from retention.engine.embedded import Embedded
 
         return float(Embedded().rows(sql)[0][0])
-    con = duckdb.connect(config={"preserve_insertion_order": False})
-    con.execute("set enable_progress_bar = false")
-    return float(con.execute(sql).fetchone()[0])
+    return float(plain().execute(sql).fetchone()[0])
 
 
 def read_all(folder: Path, *, keep: bool) -> float:
     """Copy every table of a project into the engine, or hash every value; return the rows."""
-    import duckdb
-
     from retention.project import Project
 
-    con = duckdb.connect(config={"preserve_insertion_order": False})
+    con = plain()
     rows = 0
     for source in Project.load(folder).tables.values():
         files = f"read_parquet('{folder / source.path}')"

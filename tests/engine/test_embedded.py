@@ -43,7 +43,7 @@ def test_by_default_it_takes_two_threads_a_core_and_half_of_the_memory():
     assert mine == pytest.approx(float(size) * UNITS[unit] * 5 / 8, rel=0.02)
 
 
-@pytest.mark.parametrize("limit", ["plenty", "-1"])
+@pytest.mark.parametrize("limit", ["plenty", "-1", "1.2.3GB", "5 elephants"])
 def test_a_limit_that_is_no_size_is_refused(limit):
     with pytest.raises(DataError, match=r"\[engine\]"):
         Embedded(EngineSettings(memory_limit=limit))

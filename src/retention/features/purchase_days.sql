@@ -1,5 +1,6 @@
 {% macro cents(sum) -%}
-  {#- whole cents add up exactly as doubles, to 90 million million, in half the memory -#}
+  {#- all money is in cents up to the last select: whole numbers add up exactly as doubles, to 90
+      million million of money a customer, in half the memory of decimals -#}
   cast({{ sum }} * 100 as double)
 {%- endmacro -%}
 {% macro money(cents) -%}

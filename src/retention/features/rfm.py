@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -368,7 +367,7 @@ def _in_units(frame: pd.DataFrame, tables: Tables, cohort_unit: Unit) -> pd.Data
     days = days_of(tables.window.unit)
     frequency = frame["frequency"].astype(int)
     first_on = pd.to_datetime(frame["first_on"])
-    labels = {day: _cohort(day, cohort_unit) for day in first_on.unique()}
+    labels = {day: Period.containing(day.date(), cohort_unit).label for day in first_on.unique()}
     mean = (frame["repeat_value"] / frequency.where(frequency > 0)).fillna(0.0).clip(lower=0.0)
     result = pd.DataFrame(
         {
@@ -390,11 +389,6 @@ def _in_units(frame: pd.DataFrame, tables: Tables, cohort_unit: Unit) -> pd.Data
     if "log_days" in frame:
         result["log_intervals"] = frame["log_days"].astype(float) - frequency * np.log(days)
     return result
-
-
-@cache
-def _cohort(day: pd.Timestamp, unit: Unit) -> str:
-    return Period.containing(day.date(), unit).label
 
 
 def _with_holdout(
